@@ -1,0 +1,126 @@
+"""What a user's function may be, what it may be given and what it may return: every rule and message, once.
+
+numdiff's own names accept a number in any wrapping (1.0, a NumPy scalar, 0-d, (1,), (1, 1), [1.0]) and arrays of real
+numbers. SciPy's names accept what numpy.atleast_1d makes 1-D, as SciPy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float = NDArray[np.float64]
+
+
+def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None, name: str = "fun") -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """fun and args as the kernels take them: fun(x, *args), a tuple, keywords bound."""
+    if not callable(fun):
+        raise TypeError(f"`{name}` must be callable; it is {_describe(fun)}")
+    if not isinstance(args, tuple):
+        raise TypeError(f"`args` must be a tuple of the further arguments of `{name}`; it is {_describe(args)}")
+    if kwargs:
+        fun = partial(fun, **kwargs)
+    return fun, args
+
+
+def as_point(x0: ArrayLike) -> Float:
+    """A private float64 copy of x0, of any shape; an error unless it is real and finite."""
+    array = np.asarray(x0)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`x0` must be a real number or an array of them; it is {_describe(x0)}")
+    if np.ma.is_masked(x0):
+        raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
+    point = np.array(array, dtype=np.float64, order="C", subok=False)
+    flat = point.reshape(-1)
+    # One pass in the good case: a nan or inf makes the sum of squares nan or inf (as very large numbers do).
+    if not np.isfinite(flat.dot(flat)) and not np.isfinite(flat).all():
+        where = int(np.flatnonzero(~np.isfinite(flat))[0])
+        raise ValueError(f"`x0` must be finite; {component('x0', where, point.shape)} is {flat[where]}")
+    return point
+
+
+def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
+    """How a message names a component: x0, x0[3] or x0[1, 2]."""
+    if not shape:
+        return name
+    return f"{name}[{', '.join(str(int(i)) for i in np.unravel_index(flat_index, shape))}]"
+
+
+def one_number(value: Any) -> float:
+    """What fun returned to gradient, as a float."""
+    array = _real(value)
+    if array.size != 1:
+        raise ValueError(
+            f"`fun` must return one number; it returned an array of shape {array.shape}. "
+            "For a function of several values use numdiff.jacobian"
+        )
+    return float(array.reshape(()))
+
+
+def numbers(value: Any) -> Float:
+    """What fun returned to jacobian, as a new 1-D float64 array."""
+    array = _real(value)
+    if array.ndim > 1 and array.size != 1:
+        raise ValueError(f"`fun` must return a number or a 1-D array; it returned an array of shape {array.shape}")
+    return np.array(array, dtype=np.float64).reshape(-1)
+
+
+def same_numbers(m: int, value: Any) -> Any:
+    """What fun returned to jacobian in a later call: m numbers again (a float if m is 1)."""
+    return _same(m, numbers(value))
+
+
+def at_most_1d(value: Any) -> NDArray[Any]:
+    """What fun returned to one of SciPy's names: a new array, at least 1-D, of any dtype."""
+    array = np.array(value, ndmin=1)
+    if array.ndim > 1:
+        raise RuntimeError("`fun` return value has more than 1 dimension.")
+    return array
+
+
+def same_at_most_1d(m: int, value: Any) -> Any:
+    """What fun returned to one of SciPy's names in a later call: m real numbers again (a float if m is 1)."""
+    array = at_most_1d(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"`fun` returned {_describe(value)} after it had returned real numbers")
+    return _same(m, np.asarray(array, dtype=np.float64))
+
+
+def dtype_of(value: Any) -> np.dtype[Any]:
+    """The dtype of what fun returned: that of float for Python's numbers."""
+    dtype = getattr(value, "dtype", None)
+    return dtype if isinstance(dtype, np.dtype) else np.asarray(value).dtype
+
+
+def _same(m: int, array: Float) -> Any:
+    if array.size != m:
+        raise ValueError(
+            f"`fun` must return values of one shape; it returned {m} at first and {array.size} later"
+        )
+    return float(array[0]) if m == 1 else array
+
+
+def _real(value: Any) -> NDArray[Any]:
+    if value is None:
+        raise TypeError("`fun` returned None; did fun forget to return its value?")
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged lists
+        raise TypeError(f"`fun` must return real numbers; it returned {_describe(value)}") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`fun` must return real numbers; it returned {_describe(value)}")
+    return array
+
+
+def _describe(value: Any) -> str:
+    """A value and its type for an error message, kept short."""
+    if isinstance(value, np.ndarray):
+        return f"an array of dtype {value.dtype} and shape {value.shape}"
+    text = repr(value)
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"{text} ({type(value).__name__})"

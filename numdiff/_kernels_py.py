@@ -1,0 +1,177 @@
+"""The kernels in pure Python: the reference, and what runs where no extension is there.
+
+Twin of src/*.c behind src/_kernels_c.pyx: same names, same order of operations, same bits, same counts. numdiff.h is
+the contract of both. Arguments are trusted: the layer above has checked them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle, islice, repeat
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._stencils import Stencil
+
+# Remarks (bits of a status of 0 or more) and stops, as in numdiff.h.
+NONFINITE, INVALID, OVERFLOW = 1, 2, 4
+WRITTEN, NO_STEP = -2, -3
+
+BLOCK_BYTES = 8 * 64  # compared in one look
+MANY_BLOCKS = 64  # beyond, the expected bytes are not kept: they would be one more copy of x0
+
+
+def combine(stencil: Stencil, values: Sequence[Any], span: Any) -> Any:
+    """The formula of a stencil, for arrays of any dtype; difference() has it in line for floats."""
+    _, weights, scale = stencil
+    total = weights[0] * values[0]
+    for j in range(1, len(weights)):
+        total = total + weights[j] * values[j]
+    return total / (scale * span)
+
+
+def _floats(array: NDArray[np.float64]) -> memoryview:
+    """The numbers of a contiguous array of any shape, to read and write one by one without NumPy's overhead."""
+    return memoryview(array).cast("B").cast("d")
+
+
+def _remarks(results: Any, values: list[Any]) -> int:
+    """What to say of results that are not all finite; values are those of fun behind them."""
+    remarks = NONFINITE
+    for test, remark in ((np.isnan, INVALID), (np.isinf, OVERFLOW)):
+        if np.any(test(results)) and not any(np.any(test(value)) for value in values):
+            remarks |= remark
+    return remarks
+
+
+class _Shared:
+    """The array that fun sees, and its coordinates in blocks beside what they should be."""
+
+    __slots__ = ("blocks", "coordinates", "x")
+
+    def __init__(self, x: NDArray[np.float64], x0: NDArray[np.float64]) -> None:
+        self.x = x
+        found, expected, size = memoryview(x).cast("B"), memoryview(x0).cast("B"), BLOCK_BYTES
+        self.coordinates = found.cast("d")
+        self.blocks = [(found, expected)]
+        if len(found) > size:
+            self.blocks = [(found[b : b + size], expected[b : b + size]) for b in range(0, len(found), size)]
+
+    def looks(self, call: int) -> Iterator[tuple[memoryview, bytes]]:
+        """The block to look at after each call from number `call` (from 0) on, and the bytes it should have."""
+        blocks = self.blocks
+        if len(blocks) == 1:
+            return repeat((blocks[0][0], blocks[0][1].tobytes()))
+        if len(blocks) <= MANY_BLOCKS:
+            turns: Iterator[tuple[memoryview, bytes]] = cycle([(found, want.tobytes()) for found, want in blocks])
+        else:
+            turns = ((found, want.tobytes()) for found, want in cycle(blocks))
+        return islice(turns, call % len(blocks), None)
+
+    def intact(self) -> bool:
+        """Whether all of x equals x0 to the bit."""
+        for found, expected in self.blocks:  # noqa: SIM110  (half the time of all())
+            if found.tobytes() != expected.tobytes():
+                return False
+        return True
+
+
+def difference(
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    values: Callable[[Any], Any],
+    m: int,
+    x0: NDArray[np.float64],
+    index: NDArray[np.intp] | None,
+    h: NDArray[np.float64],
+    stencil: Stencil,
+    f0: Any,
+    first: Any,
+    out: NDArray[np.float64],
+) -> tuple[int, int]:
+    """First derivatives of fun by the coordinates `index` (None: all) with the steps h: nd_difference.
+
+    fun(x, *args) is called with an array of x0's shape; `values` turns what it returns, where that is no float, into
+    a float (m = 1) or a new float64 array of m. h has the shape of x0, or of index; out a row for each step. `first`
+    is the value of the first call, if known. Returns (status, calls of fun).
+    """
+    moved = x0 if index is None else x0.reshape(-1)[index]
+    if np.count_nonzero(moved + h == moved):
+        return NO_STEP, 0
+
+    offsets, weights, scale = stencil
+    left, right = offsets[0], offsets[-1]
+    known = [f0] if 0.0 in offsets else []  # the values that need no call
+    start = weights[0] * f0 if known and m == 1 else -0.0  # -0 adds nothing to a sum, not even a sign
+    moves = [(offset, weight, False) for offset, weight in zip(offsets, weights, strict=True) if offset != 0.0]
+    moves[-1] = (*moves[-1][:2], True)
+
+    xs, hs, results = _floats(moved), _floats(h), _floats(out) if m == 1 else out
+    indices = range(len(xs)) if index is None else memoryview(index)
+    each: Iterator[Any]
+    if len(moves) == 1:
+        each = zip(indices, xs, hs, *map(repeat, moves[0]))  # noqa: B905  (repeat has no end)
+    else:
+        each = ((i, xi, hi, *move) for i, xi, hi in zip(indices, xs, hs, strict=True) for move in moves)
+
+    call = fun if not args else lambda x: fun(x, *args)
+    prefetched = first is not None
+    if prefetched:
+        pending, call_now = [first], call
+        call = lambda x: pending.pop() if pending else call_now(x)  # noqa: E731
+    plain, scalar = (float, np.float64) if m == 1 else (None, None)  # types of fun's values that are floats
+
+    shared = _Shared(x0.copy(), x0)
+    x, coordinates, look = shared.x, shared.coordinates, shared.looks(0).__next__
+    many = len(shared.blocks) > 1
+    references = getrefcount(x)
+    calls = remarks = k = 0
+    total = start
+    earlier: list[Any] = []  # the values of this coordinate before the last
+    # Every line of this loop counts: it is most of the time of a gradient.
+    for i, xi, hi, offset, weight, last in each:
+        if coordinates[i] != xi and xi == xi:
+            return WRITTEN, calls - prefetched
+        to = xi + offset * hi
+        coordinates[i] = to
+        fx = call(x)
+        calls += 1
+        kind = type(fx)
+        if kind is not plain:
+            fx = float(fx) if kind is scalar else values(fx)
+        if getrefcount(x) != references:
+            # fun has kept x: that array is fun's from now on, and the next call gets another
+            shared = _Shared(x.copy(), x0)
+            x, coordinates, look = shared.x, shared.coordinates, shared.looks(calls - 1).__next__
+            references = getrefcount(x)
+        if coordinates[i] != to and to == to:  # before restoring, which would heal it
+            return WRITTEN, calls - prefetched
+        coordinates[i] = xi
+        found, expected = look()
+        if found.tobytes() != expected or (calls <= 2 and many and not shared.intact()):
+            return WRITTEN, calls - prefetched
+        if m == 1:
+            total += weight * fx
+        if not last:
+            earlier.append(fx)
+            continue
+        span = (xi + right * hi) - (xi + left * hi)
+        if m == 1:
+            total /= scale * span
+            results[k] = total
+            if total - total != 0.0:
+                remarks |= _remarks(total, [*known, *earlier, fx])
+            total = start
+        else:
+            row = [*known, *earlier, fx]
+            with np.errstate(all="ignore"):
+                results[k] = combine(stencil, row, span)
+            if not np.isfinite(results[k]).all():
+                remarks |= _remarks(results[k], row)
+        k += 1
+        if earlier:
+            earlier.clear()
+    return remarks if shared.intact() else WRITTEN, calls - prefetched

@@ -1,0 +1,221 @@
+"""Sparse Jacobians from grouped columns, and the Jacobian as a linear operator. SciPy (extra "sparse") makes the results.
+
+Source: A. Curtis, M. J. D. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._kernels_py import combine
+from ._mapped import Map, same_shape
+from ._stencils import Stencil
+
+
+def require_scipy(what: str) -> Any:
+    """scipy.sparse (with its linalg), or an ImportError that names the extra."""
+    try:
+        import scipy.sparse
+        import scipy.sparse.linalg
+    except ImportError as error:
+        raise ImportError(
+            f'{what} needs SciPy, which is not installed: install numdiff with the extra "sparse", '
+            'as in: python -m pip install -e ".[sparse]"'
+        ) from error
+    return scipy.sparse
+
+
+def is_sparse(array: Any) -> bool:
+    # Without scipy.sparse in memory there can be no such array.
+    module = sys.modules.get("scipy.sparse")
+    return module is not None and bool(module.issparse(array))
+
+
+def group_columns(A: ArrayLike, order: ArrayLike | None = 0) -> NDArray[np.int64]:
+    """Group the columns of a matrix so that no two of a group have a nonzero in the same row.
+
+    One evaluation serves all columns of a group when a Jacobian with this structure is differenced. Groups are made
+    greedily: each takes, in order, every column left that still fits.
+
+    Parameters
+    ----------
+    A : array_like or sparse array, shape (m, n)
+        The structure; its nonzeros count. 1-D is one row.
+    order : int, None, or permutation of range(n), default 0
+        The order in which columns are taken. An int or None seeds ``numpy.random.RandomState``, which shuffles them.
+
+    Returns
+    -------
+    groups : ndarray of int, shape (n,)
+        The group of each column, from 0 up.
+
+    Raises
+    ------
+    ValueError
+        A is not 2-D, or `order` is no permutation of range(n).
+
+    Notes
+    -----
+    Same results as SciPy's function. After Curtis, Powell and Reid (1974), see the module.
+
+    Examples
+    --------
+    >>> import numpy as np, numdiff
+    >>> numdiff.group_columns(np.eye(5) + np.eye(5, k=1), order=range(5))
+    array([0, 1, 0, 1, 0])
+    """
+    if is_sparse(A):
+        sparse: Any = A
+        if sparse.ndim != 2:
+            raise ValueError("`A` must be 2-dimensional.")
+        columns = sparse.tocsc()
+        m, n = columns.shape
+        indptr, indices = columns.indptr, columns.indices
+    else:
+        dense = np.atleast_2d(np.asarray(A))
+        if dense.ndim != 2:
+            raise ValueError("`A` must be 2-dimensional.")
+        m, n = dense.shape
+        of_column, indices = np.nonzero(dense.T)
+        indptr = np.searchsorted(of_column, np.arange(n + 1))
+    if order is None or np.isscalar(order):
+        order = np.random.RandomState(order).permutation(n)  # type: ignore[arg-type]
+    else:
+        order = np.asarray(order)
+        if order.shape != (n,):
+            raise ValueError("`order` has incorrect shape.")
+        if not np.array_equal(np.sort(order), np.arange(n)):
+            raise ValueError(f"`order` must be a permutation of range({n}); it is {order}")
+
+    bounds, rows = indptr.tolist(), indices.tolist()
+    groups = np.zeros(n, np.int64)
+    taken_by = [-1] * m  # the last group with a nonzero in this row
+    left = order.tolist()
+    group = 0
+    while left:
+        passed_over = []
+        for column in left:
+            of_this = rows[bounds[column] : bounds[column + 1]]
+            if any(taken_by[row] == group for row in of_this):
+                passed_over.append(column)
+            else:
+                groups[column] = group
+                for row in of_this:
+                    taken_by[row] = group
+        left = passed_over
+        group += 1
+    return groups
+
+
+def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np.intp], type]:
+    """The argument `sparsity` as (csc_array of shape (m, n), groups of shape (n,), class of the result); checked."""
+    sparse = require_scipy("a sparse Jacobian")
+    groups: Any = None
+    # An array with two rows is a structure, not a pair.
+    if isinstance(sparsity, tuple | list) and len(sparsity) == 2 and (
+        isinstance(sparsity, tuple) or is_sparse(sparsity[0]) or np.ndim(sparsity[0]) == 2
+    ):
+        structure, groups = sparsity
+    else:
+        structure = sparsity
+    kind = sparse.csr_matrix if sparse.isspmatrix(structure) else sparse.csr_array
+    if not is_sparse(structure):
+        structure = np.atleast_2d(structure)
+    if structure.shape != (m, n):
+        raise ValueError(f"`sparsity` must be a structure of shape {(m, n)}, as the Jacobian; it has {structure.shape}")
+    structure = sparse.csc_array(structure, copy=True)
+    structure.sum_duplicates()
+    structure.eliminate_zeros()
+    groups = group_columns(structure) if groups is None else np.atleast_1d(groups)
+    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and groups.min() < 0):
+        raise ValueError(f"`sparsity`: groups must be {n} integers from 0 up, one for each column; they are {groups!r}")
+    return structure, groups.astype(np.intp), kind
+
+
+def difference(
+    function: Callable[[NDArray[Any]], NDArray[Any]],
+    x0: NDArray[Any],
+    f0: NDArray[Any],
+    h: NDArray[Any],
+    stencils: list[Stencil] | None,
+    sparsity: Any,
+    mapper: Map,
+) -> tuple[Any, int]:
+    """The Jacobian as csr, and the number of calls; a stencil for each coordinate, or None for complex steps.
+
+    All stencils need the same number of calls.
+    """
+    m, n = f0.size, x0.size
+    structure, groups, kind = structure_and_groups(sparsity, m, n)
+    rows, cols = structure.tocoo().coords
+    by_group = np.argsort(groups[cols], kind="stable")
+    rows, cols = rows[by_group], cols[by_group]
+    n_groups = int(groups.max()) + 1 if n else 0
+    cuts = np.searchsorted(groups[cols], np.arange(n_groups + 1))
+    for group in range(n_groups):
+        part = slice(cuts[group], cuts[group + 1])
+        twice = np.flatnonzero(np.bincount(rows[part], minlength=m) > 1)
+        if twice.size:
+            clash = cols[part][rows[part] == twice[0]][:2]
+            raise ValueError(
+                f"`sparsity`: columns {clash[0]} and {clash[1]} are in group {group}, "
+                f"but both have a nonzero in row {twice[0]}"
+            )
+
+    # Offsets of each call, by coordinate; complex steps are one call with the offset i.
+    if stencils is None:
+        offsets = np.full((1, n), 1j)
+    else:
+        offsets = np.array([[offset for offset in stencil[0] if offset] for stencil in stencils]).reshape(n, -1).T
+    size = len(offsets)
+
+    def points() -> Iterator[NDArray[Any]]:
+        for group in range(n_groups):
+            for offset in offsets:
+                x = x0 + offset * np.where(groups == group, h, 0.0)
+                yield x if stencils is None else x.astype(x0.dtype)
+
+    fractions = np.empty(len(rows))
+    values, moved = iter(mapper(function, points())), points()
+    for group in range(n_groups):
+        fxs = [next(values) for _ in range(size)]
+        xs = [next(moved) for _ in range(size)]
+        same_shape(f0, fxs)
+        part = slice(cuts[group], cuts[group + 1])
+        i, j = rows[part], cols[part]
+        if stencils is None:
+            fractions[part] = fxs[0][i].imag / h[j]
+            continue
+        chosen = np.array([id(stencils[c]) for c in j])
+        for stencil in {id(s): s for s in stencils}.values():
+            mask = chosen == id(stencil)
+            f_here = [f0, *fxs] if stencil[0][0] == 0.0 else fxs
+            x_here = [x0, *xs] if stencil[0][0] == 0.0 else xs
+            span = x_here[-1][j[mask]] - x_here[0][j[mask]]
+            fractions[part][mask] = combine(stencil, [f[i[mask]] for f in f_here], span)
+    return kind((fractions, (rows, cols)), shape=(m, n)), size * n_groups
+
+
+def linear_operator(
+    function: Callable[[NDArray[Any]], NDArray[Any]], x0: NDArray[Any], f0: NDArray[Any], h: Any, method: str
+) -> Any:
+    """J as a LinearOperator: J p by one (2-point, cs) or two (3-point) calls along p, with the step h / norm(p)."""
+
+    def matvec(p: NDArray[Any]) -> NDArray[Any]:
+        if not np.any(p):
+            return np.zeros(f0.size)
+        if method == "3-point":
+            dx = 2 * h / np.linalg.norm(p)
+            below, above = x0 - (dx / 2) * p, x0 + (dx / 2) * p
+            return (function(above.astype(x0.dtype)) - function(below.astype(x0.dtype))) / dx
+        dx = h / np.linalg.norm(p)
+        if method == "2-point":
+            return (function((x0 + dx * p).astype(x0.dtype)) - f0) / dx
+        return function(x0 + dx * p * 1j).imag / dx
+
+    return require_scipy("a linear operator").linalg.LinearOperator((f0.size, x0.size), matvec)

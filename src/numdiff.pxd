@@ -1,0 +1,22 @@
+# The C API as Cython sees it; numdiff.h is the contract. Status -1 is ND_STOPPED: a Python exception is set.
+
+cdef extern from "numdiff.h":
+    ctypedef int (*nd_function)(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context) except -1
+
+    ctypedef struct nd_point:
+        nd_function function
+        void *context
+        ptrdiff_t n
+        ptrdiff_t m
+        const double *x0
+        double *x
+        ptrdiff_t calls
+
+    ctypedef struct nd_stencil:
+        ptrdiff_t size
+        const double *offsets
+        const double *weights
+        double scale
+
+    int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
+                      ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df) except -1

@@ -1,0 +1,106 @@
+"""Run SciPy's own installed tests, unmodified, with numdiff's functions in place of SciPy's.
+
+    python tests/scipy_suite.py [further pytest arguments]
+
+The names are bound before collection, in every SciPy module that has imported them; a counter proves that numdiff was
+called. Exits with pytest's status, or 1 if a function was never reached.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import importlib
+import sys
+
+import pytest
+
+NAMES = ("approx_derivative", "approx_fprime", "check_derivative", "check_grad", "group_columns")
+
+# Every SciPy module that holds one of the names, and every suite that reaches approx_derivative or group_columns.
+MODULES = (
+    "scipy.optimize",
+    "scipy.optimize._numdiff",
+    "scipy.optimize._optimize",
+    "scipy.optimize._slsqp_py",
+    "scipy.optimize._differentiable_functions",
+    "scipy.optimize._root_scalar",
+    "scipy.optimize._lsq.least_squares",
+    "scipy.integrate._ivp.radau",
+    "scipy.integrate._ivp.bdf",
+)
+SUITES = (
+    "scipy.optimize.tests.test__numdiff",
+    "scipy.optimize.tests.test_optimize",
+    "scipy.optimize.tests.test_differentiable_functions",
+    "scipy.optimize.tests.test_least_squares",
+    "scipy.optimize.tests.test_slsqp",
+    "scipy.optimize.tests.test_lbfgsb_hessinv",
+    "scipy.optimize.tests.test_lbfgsb_setulb",
+    "scipy.optimize.tests.test_cobyla",
+    "scipy.optimize.tests.test_cobyqa",
+    "scipy.optimize.tests.test_constraint_conversion",
+    "scipy.optimize.tests.test_constraints",
+    "scipy.optimize.tests.test_hessian_update_strategy",
+    "scipy.optimize.tests.test_linprog",
+    "scipy.optimize.tests.test_minimize_constrained",
+    "scipy.optimize.tests.test_minpack",
+    "scipy.optimize.tests.test_regression",
+    "scipy.optimize.tests.test_tnc",
+    "scipy.optimize.tests.test_trustregion",
+    "scipy.optimize.tests.test_trustregion_exact",
+    "scipy.optimize.tests.test_trustregion_krylov",
+    "scipy.optimize.tests.test_zeros",
+    "scipy.optimize.tests.test__root",
+    "scipy.optimize.tests.test__basinhopping",
+    "scipy.optimize.tests.test__dual_annealing",
+    "scipy.optimize.tests.test__shgo",
+    "scipy.optimize.tests.test__differential_evolution",
+    "scipy.integrate.tests.test_ivp",
+    "scipy.integrate._ivp.tests.test_ivp",
+    "scipy._lib.tests.test__util",
+)
+
+
+def bind() -> collections.Counter[str]:
+    """Put numdiff's functions, counted, where SciPy's are; return the counter."""
+    import numdiff
+
+    calls: collections.Counter[str] = collections.Counter()
+
+    def counted(name):
+        function = getattr(numdiff, name)
+
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            calls[name] += 1
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    wrappers = {name: counted(name) for name in NAMES}
+    for module in map(importlib.import_module, MODULES):
+        for name, wrapper in wrappers.items():
+            if hasattr(module, name):
+                setattr(module, name, wrapper)
+    return calls
+
+
+def main(arguments: list[str]) -> int:
+    import scipy
+
+    import numdiff
+
+    calls = bind()
+    suites = [name for name in SUITES if importlib.util.find_spec(name)]
+    status = pytest.main(["-q", "-p", "no:cacheprovider", "--pyargs", *suites, *arguments])
+    print(f"SciPy {scipy.__version__} on numdiff ({numdiff.backend}); calls: {dict(calls)}")
+    never = [name for name in NAMES if not calls[name]]
+    if never:
+        print(f"never reached: {never}")
+        return 1
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
