@@ -1,4 +1,35 @@
-from ._backend import backend
+"""Derivatives of functions given as code, by finite differences.
+
+numdiff's own names: gradient, jacobian, grad, jac, value_and_grad.
+SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
+"""
+
+from importlib.metadata import version as _version
+
 from ._approx import approx_derivative, approx_fprime
+from ._backend import backend
 from ._check import check_derivative, check_grad
+from ._config import show_config
+from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
+from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
+
+__version__ = _version("numdiff")
+
+__all__ = [
+    "DerivativeResult",
+    "Flag",
+    "__version__",
+    "approx_derivative",
+    "approx_fprime",
+    "backend",
+    "check_derivative",
+    "check_grad",
+    "grad",
+    "gradient",
+    "group_columns",
+    "jac",
+    "jacobian",
+    "show_config",
+    "value_and_grad",
+]

@@ -23,7 +23,9 @@ _ORDER: Final = {"2-point": 1, "3-point": 2, "cs": 1}  # h = eps ** (1 / (order 
 _same_number = partial(same_at_most_1d, 1)
 
 
-def approx_fprime(xk: ArrayLike, f: Callable[..., Any], epsilon: ArrayLike | None = EPSILON, *args: Any) -> NDArray[Any]:
+def approx_fprime(
+    xk: ArrayLike, f: Callable[..., Any], epsilon: ArrayLike | None = EPSILON, *args: Any
+) -> NDArray[Any]:
     """Forward differences of a scalar or vector function, SciPy's name.
 
     Parameters
@@ -106,8 +108,8 @@ def approx_derivative(
         Central (second order; one-sided second order at a bound), forward (first order) or complex step (for
         analytic functions, which must take complex arguments; nothing is checked).
     rel_step : array_like, optional
-        h = rel_step sign(x0) \\|x0\\|. Default: eps^(1/s) sign(x0) max(1, \\|x0\\|), s = 3 for "3-point", else 2, and eps
-        that of the coarser of x0's and fun's dtype. A step that is lost in rounding is replaced by the default.
+        h = rel_step sign(x0) \\|x0\\|. Default: eps^(1/s) sign(x0) max(1, \\|x0\\|), with s = 3 for "3-point", else 2,
+        and eps that of the coarser of x0's and fun's dtype. A step that is lost in rounding is replaced by the default.
     abs_step : array_like, optional
         h itself, in the units of x0; wins over rel_step. "3-point" ignores signs.
     f0 : array_like, optional
@@ -280,7 +282,7 @@ def _relative_default(x0: NDArray[Any], f0: NDArray[Any], method: str) -> Any:
     dtype = x0.dtype
     if f0.dtype.kind in "fc" and f0.dtype.itemsize < dtype.itemsize:
         dtype = f0.dtype
-    return np.finfo(dtype).eps ** (1 / (_ORDER[method] + 1))
+    return default_step(np.finfo(dtype).eps, _ORDER[method])
 
 
 def _steps(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._backend import kernels
+from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
 from ._stencils import Stencil
+from ._steps import eps_of
+
+Float = NDArray[np.float64]
 
 
 class NoStepError(Exception):
@@ -22,13 +27,13 @@ def difference(
     args: tuple[Any, ...],
     values: Callable[[Any], Any],
     m: int,
-    x0: NDArray[np.float64],
+    x0: Float,
     index: NDArray[np.intp] | None,
-    h: NDArray[np.float64],
+    h: Float,
     stencil: Stencil,
     f0: Any = None,
     first: Any = None,
-) -> tuple[NDArray[np.float64], int, int]:
+) -> tuple[Float, int, int]:
     """The derivatives, one row for each step in h: ((count,) or (count, m), calls of fun, remarks).
 
     x0 must be a private copy: it is compared with what fun sees. See the kernels for the arguments.
@@ -38,7 +43,7 @@ def difference(
     status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out)
     if status == WRITTEN:
         # fun writes into its argument: start over, and let it have a copy of its own in every call
-        def fun_on_copy(x: NDArray[np.float64], *rest: Any) -> Any:
+        def fun_on_copy(x: Float, *rest: Any) -> Any:
             return fun(x.copy(), *rest)
 
         status, more = kernels.difference(fun_on_copy, args, values, m, x0, index, h, stencil, f0, first, out)
@@ -46,3 +51,65 @@ def difference(
     if status == NO_STEP:
         raise NoStepError
     return out, nfev, status
+
+
+class Run:
+    """A function being differenced around x0: its calls counted, its number of values and its precision learnt."""
+
+    def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], x0: Float, scalar: bool, f0: Any) -> None:
+        self.fun = fun
+        self.args = args
+        self.x0 = x0
+        self.nfev = 0
+        self.eps: float | None = None  # that of fun's values; learnt in the first call
+        self.f0: Any = None  # fun(x0): a float if m is 1
+        self.m: int | None = None
+        self.values: Callable[[Any], Any] = one_number
+        self.scalar = scalar  # gradient: fun must return one number
+        if scalar:
+            self.m = 1
+        if f0 is not None:
+            self.f0 = one_number(f0, "f0") if scalar else self.learn(numbers(f0, "f0"))
+
+    def learn(self, value: Float) -> Any:
+        """Fix m by a first value; returns it, a float if m is 1."""
+        self.m = value.size
+        if self.m == 1:
+            self.values = same_number
+            return float(value[0])
+        self.values = partial(same_numbers, self.m)
+        return value
+
+    def evaluate(self, x: Float) -> Any:
+        """fun at x, an array that nobody else uses; the first value fixes m and eps."""
+        value = self.fun(x, *self.args)
+        self.nfev += 1
+        if self.eps is None:
+            self.eps = eps_of(dtype_of(value))
+        return self.learn(numbers(value)) if self.m is None else self.values(value)
+
+    def need_f0(self) -> Any:
+        if self.f0 is None:
+            self.f0 = self.evaluate(self.x0.copy())
+        return self.f0
+
+    def difference(
+        self, index: NDArray[np.intp] | None, h: Float, stencil: Stencil, first: Any = None
+    ) -> tuple[Float, int]:
+        """The derivatives by the coordinates of index, (count, m), and remarks."""
+        assert self.m is not None
+        rows, nfev, remarks = difference(
+            self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first
+        )
+        self.nfev += nfev
+        return rows.reshape(-1, self.m), remarks
+
+
+def first_point(x0: Float, coordinate: int, h: float, stencil: Stencil) -> Float:
+    """A new array: the point of the first call for this coordinate."""
+    offset = next(offset for offset in stencil[0] if offset)
+    x = x0.copy()
+    x.reshape(-1)[coordinate] += offset * h
+    return x
+
+

@@ -6,6 +6,7 @@ numbers. SciPy's names accept what numpy.atleast_1d makes 1-D, as SciPy does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -16,31 +17,53 @@ from numpy.typing import ArrayLike, NDArray
 Float = NDArray[np.float64]
 
 
-def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None, name: str = "fun") -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def bind(
+    fun: Any, args: Any, kwargs: Mapping[str, Any] | None
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """fun and args as the kernels take them: fun(x, *args), a tuple, keywords bound."""
     if not callable(fun):
-        raise TypeError(f"`{name}` must be callable; it is {_describe(fun)}")
-    if not isinstance(args, tuple):
-        raise TypeError(f"`args` must be a tuple of the further arguments of `{name}`; it is {_describe(args)}")
+        raise TypeError(f"`fun` must be callable; it is {describe(fun)}")
+    if not isinstance(args, tuple | list):
+        raise TypeError(f"`args` must be a tuple of the further arguments of `fun`; it is {describe(args)}")
     if kwargs:
         fun = partial(fun, **kwargs)
-    return fun, args
+    return fun, tuple(args)
 
 
 def as_point(x0: ArrayLike) -> Float:
     """A private float64 copy of x0, of any shape; an error unless it is real and finite."""
     array = np.asarray(x0)
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"`x0` must be a real number or an array of them; it is {_describe(x0)}")
-    if np.ma.is_masked(x0):
+        raise TypeError(f"`x0` must be a real number or an array of them; it is {describe(x0)}")
+    if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
         raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
     point = np.array(array, dtype=np.float64, order="C", subok=False)
     flat = point.reshape(-1)
-    # One pass in the good case: a nan or inf makes the sum of squares nan or inf (as very large numbers do).
-    if not np.isfinite(flat.dot(flat)) and not np.isfinite(flat).all():
+    # One fast pass in the good case: a nan or inf makes the sum of squares nan or inf (as very large numbers do).
+    if not flat.dot(flat) < np.inf and not np.isfinite(flat).all():
         where = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise ValueError(f"`x0` must be finite; {component('x0', where, point.shape)} is {flat[where]}")
     return point
+
+
+def as_indices(indices: Any, shape: tuple[int, ...]) -> NDArray[np.intp] | None:
+    """`indices` as flat coordinates of an x0 of that shape; None means all."""
+    if indices is None:
+        return None
+    size = math.prod(shape)
+    array = np.asarray(indices)
+    if array.dtype == bool:
+        if array.shape != shape:
+            raise ValueError(f"`indices`: a mask must have the shape of `x0`, {shape}; it has {array.shape}")
+        return np.flatnonzero(array)
+    if array.size == 0:
+        return np.empty(0, np.intp)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise TypeError(f"`indices` must be integers into the flat `x0`, or a mask; they are {describe(indices)}")
+    bad = (array < -size) | (array >= size)
+    if bad.any():
+        raise ValueError(f"`indices` must be from {-size} to {size - 1}; one is {int(array[bad].flat[0])}")
+    return np.atleast_1d(array % size).astype(np.intp)
 
 
 def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
@@ -50,28 +73,45 @@ def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
     return f"{name}[{', '.join(str(int(i)) for i in np.unravel_index(flat_index, shape))}]"
 
 
-def one_number(value: Any) -> float:
+def one_number(value: Any, name: str = "fun") -> float:
     """What fun returned to gradient, as a float."""
-    array = _real(value)
+    array = _real(value, name)
     if array.size != 1:
         raise ValueError(
-            f"`fun` must return one number; it returned an array of shape {array.shape}. "
+            f"{_gave(name)} one number for a gradient; it {_was(name)} an array of shape {array.shape}. "
             "For a function of several values use numdiff.jacobian"
         )
     return float(array.reshape(()))
 
 
-def numbers(value: Any) -> Float:
+def numbers(value: Any, name: str = "fun") -> Float:
     """What fun returned to jacobian, as a new 1-D float64 array."""
-    array = _real(value)
+    array = _real(value, name)
     if array.ndim > 1 and array.size != 1:
-        raise ValueError(f"`fun` must return a number or a 1-D array; it returned an array of shape {array.shape}")
+        raise ValueError(f"{_gave(name)} a number or a 1-D array; it {_was(name)} an array of shape {array.shape}")
     return np.array(array, dtype=np.float64).reshape(-1)
 
 
-def same_numbers(m: int, value: Any) -> Any:
-    """What fun returned to jacobian in a later call: m numbers again (a float if m is 1)."""
+def same_number(value: Any) -> float:
+    """What fun returned to jacobian in a later call, if its first value was one number."""
+    return float(_same(1, numbers(value))[0])
+
+
+def same_numbers(m: int, value: Any) -> Float:
+    """What fun returned to jacobian in a later call: m numbers again."""
     return _same(m, numbers(value))
+
+
+def complex_numbers(value: Any, scalar: bool) -> NDArray[np.complex128]:
+    """What fun returned at a complex point, as a 1-D array; one number if scalar."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiuc":
+        raise TypeError(f"`fun` must return numbers; it returned {describe(value)}")
+    if scalar:
+        one_number(array.real)
+    else:
+        numbers(array.real)
+    return np.array(array, dtype=np.complex128).reshape(-1)
 
 
 def at_most_1d(value: Any) -> NDArray[Any]:
@@ -86,8 +126,9 @@ def same_at_most_1d(m: int, value: Any) -> Any:
     """What fun returned to one of SciPy's names in a later call: m real numbers again (a float if m is 1)."""
     array = at_most_1d(value)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"`fun` returned {_describe(value)} after it had returned real numbers")
-    return _same(m, np.asarray(array, dtype=np.float64))
+        raise TypeError(f"`fun` returned {describe(value)} after it had returned real numbers")
+    array = _same(m, np.asarray(array, dtype=np.float64))
+    return float(array[0]) if m == 1 else array
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
@@ -96,27 +137,37 @@ def dtype_of(value: Any) -> np.dtype[Any]:
     return dtype if isinstance(dtype, np.dtype) else np.asarray(value).dtype
 
 
-def _same(m: int, array: Float) -> Any:
+def _same(m: int, array: Float) -> Float:
     if array.size != m:
-        raise ValueError(
-            f"`fun` must return values of one shape; it returned {m} at first and {array.size} later"
-        )
-    return float(array[0]) if m == 1 else array
+        raise changed_shape(m, array.size)
+    return array
 
 
-def _real(value: Any) -> NDArray[Any]:
+def changed_shape(at_first: int, later: int) -> ValueError:
+    return ValueError(f"`fun` must return values of one shape; it returned {at_first} at first and {later} later")
+
+
+def _real(value: Any, name: str = "fun") -> NDArray[Any]:
     if value is None:
         raise TypeError("`fun` returned None; did fun forget to return its value?")
     try:
         array = np.asarray(value)
     except ValueError:  # ragged lists
-        raise TypeError(f"`fun` must return real numbers; it returned {_describe(value)}") from None
+        array = np.asarray(None)
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"`fun` must return real numbers; it returned {_describe(value)}")
+        raise TypeError(f"{_gave(name)} real numbers; it {_was(name)} {describe(value)}")
     return array
 
 
-def _describe(value: Any) -> str:
+def _gave(name: str) -> str:
+    return "`fun` must return" if name == "fun" else f"`{name}` must be"
+
+
+def _was(name: str) -> str:
+    return "returned" if name == "fun" else "is"
+
+
+def describe(value: Any) -> str:
     """A value and its type for an error message, kept short."""
     if isinstance(value, np.ndarray):
         return f"an array of dtype {value.dtype} and shape {value.shape}"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._function import at_most_1d
+from ._function import at_most_1d, changed_shape
 from ._kernels_py import combine
 from ._stencils import Stencil
 
@@ -115,6 +115,7 @@ def complex_step(
 
 
 def same_shape(f0: NDArray[Any], values: list[NDArray[Any]]) -> None:
+    """Raise where a value of fun has not the shape of f0."""
     for value in values:
         if value.shape != f0.shape:
-            raise ValueError(f"`fun` must return values of one shape; it returned {f0.size} at first and {value.size} later")
+            raise changed_shape(f0.size, value.size)

@@ -1,4 +1,4 @@
-"""Sparse Jacobians from grouped columns, and the Jacobian as a linear operator. SciPy (extra "sparse") makes the results.
+"""Sparse Jacobians from grouped columns, and the Jacobian as a linear operator; the results are SciPy's.
 
 Source: A. Curtis, M. J. D. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119.
 """
@@ -125,9 +125,11 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
         structure = sparsity
     kind = sparse.csr_matrix if sparse.isspmatrix(structure) else sparse.csr_array
     if not is_sparse(structure):
+        if np.ndim(structure) == 0:  # a number is a full structure; groups made for it (SciPy's tests do so) are not
+            structure, groups = np.full((m, n), structure), None
         structure = np.atleast_2d(structure)
     if structure.shape != (m, n):
-        raise ValueError(f"`sparsity` must be a structure of shape {(m, n)}, as the Jacobian; it has {structure.shape}")
+        raise ValueError(f"`sparsity` must be a structure of the Jacobian's shape, {(m, n)}; it has {structure.shape}")
     structure = sparse.csc_array(structure, copy=True)
     structure.sum_duplicates()
     structure.eliminate_zeros()

@@ -1,20 +1,75 @@
-"""How far to step: one function for each decision. Source of the exponents: Nocedal and Wright, section 8.1."""
+"""How far to step: one function for each decision."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from ._function import component
 
 Float = NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
+MAX = float(np.finfo(np.float64).max)
 
 
-def coarser_eps(*dtypes: np.dtype[Any]) -> float:
-    """The machine epsilon of the coarsest of the floating dtypes; float64's where there is none."""
-    return max([EPS, *(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind in "fc")])
+def default_step(eps: Any, order: int, derivative: int = 1) -> Any:
+    """The relative step that balances truncation, h^order, and rounding, eps / h^derivative.
+
+    Nocedal and Wright, Numerical Optimization, section 8.1.
+    """
+    return eps ** (1 / (order + derivative))
+
+
+def eps_of(dtype: np.dtype[Any]) -> float:
+    """The machine epsilon of the coarser of float64 and fun's dtype."""
+    return max(EPS, float(np.finfo(dtype).eps)) if dtype.kind in "fc" else EPS
+
+
+def positive(name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> Float | None:
+    """A step argument: None, a positive finite number, or an array of them of x0's shape, flat."""
+    if value is None:
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`{name}` must be a positive number or an array of them; it is {value!r}")
+    if array.shape not in ((), shape):
+        raise ValueError(f"`{name}` must be a number or have the shape of `x0`, {shape}; it has {array.shape}")
+    array = array.astype(np.float64)
+    bad = np.flatnonzero(~((array > 0) & (array < np.inf)))
+    if bad.size:
+        where = component(name, int(bad[0]), array.shape)
+        raise ValueError(f"`{name}` must be positive and finite; {where} is {array.reshape(-1)[bad[0]]}")
+    return array.reshape(-1) if array.shape else array
+
+
+def steps(x: Float, relative: float, rel_step: Float | None, abs_step: Float | None, x_scale: Float | None) -> Float:
+    """The steps h > 0 asked for at the flat x: abs_step, or a relative step times max(|x|, x_scale).
+
+    The default relative step gives a power of two, so that x + h loses as little as possible.
+    """
+    if abs_step is not None:
+        return np.array(np.broadcast_to(abs_step, x.shape))
+    h = np.abs(x)
+    np.maximum(h, 1.0 if x_scale is None else x_scale, out=h)
+    if rel_step is not None:
+        h *= rel_step
+        return h
+    h *= relative
+    # To the nearest power of two, in place: half of the significand's range up, then the significand off.
+    bits = h.view(np.int64)
+    bits += 1 << 51
+    bits &= ~((1 << 52) - 1)
+    return h
+
+
+def taken(x: Float, h: Float) -> Float:
+    """The step that is taken in floating point, (x + h) - x; adding it to x gives the same point."""
+    to = x + h
+    to -= x
+    return to
 
 
 def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) -> tuple[Float, NDArray[np.bool_]]:

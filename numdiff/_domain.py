@@ -1,0 +1,90 @@
+"""Where fun is not finite at a stencil point, or the step reaches far beyond |x|: smaller steps, one side, or nan.
+
+The singularity that is met most is at 0, so the first smaller step is 0.03 |x| where that is smaller; then tenths, until
+all points are finite, and once more, because a step that just fits is too long for a function that ends there. If no
+step gives finite values, one side only; then nan in that component alone. Each leaves a flag.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._difference import Run
+from ._plan import Plan
+from ._result import Flag
+from ._stencils import FORWARD, ONE_SIDED, Stencil
+
+Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_NEAR = 0.03  # of |x|: a step that keeps clear of a singularity at 0
+_ROUNDS = 12  # from eps^(1/3) |x| in tenths to the spacing of floats at x
+
+
+def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
+    """Where a default step, long beside a tiny x, changed f by more than 0.1 %: log at 1e-9, from one side.
+
+    Known only where f(x0) is: central differences, whose points are on both sides, meet the end of a domain anyway.
+    """
+    if run.f0 is None or not plan.default_steps:
+        return None
+    tiny = np.abs(plan.x) < np.abs(plan.h) / _NEAR
+    if not np.count_nonzero(tiny):
+        return None
+    tiny &= (plan.x != 0) & plan.free
+    with np.errstate(all="ignore"):
+        change = np.abs(rows * (2.0 if plan.kind == "central" else 1.0) * plan.h[:, None])
+        size = np.maximum(np.abs(run.f0), change)
+        return np.asarray(tiny[:, None] & (change > 1e-3 * size) & np.isfinite(rows))
+
+
+class Rescue:
+    """The search for better derivatives; rows, steps and flags (count, m) are changed in place."""
+
+    def __init__(self, run: Run, plan: Plan, rows: Float, steps: Float, flags: NDArray[np.intp]) -> None:
+        self.run, self.plan = run, plan
+        self.rows, self.steps, self.flags = rows, steps, flags
+
+    def search(self, suspects: Mask | None) -> None:
+        """Mend what is not finite; try smaller steps for the suspects, which keep what they have if that fails."""
+        plan, rows = self.plan, self.rows
+        pending = ~np.isfinite(rows) & plan.free[:, None]
+        hopeless = np.zeros_like(pending)
+        if pending.any():
+            hopeless = pending & ~np.isfinite(self.run.need_f0())
+            pending &= ~hopeless
+
+        h, size = plan.h, np.abs(plan.x)
+        jump = np.where(size > 0, _NEAR * size, np.inf)
+        smaller = np.copysign(np.minimum(0.1 * np.abs(h), jump), h)
+        for chosen, stencil in plan.groups():
+            here = np.zeros_like(pending)
+            here[chosen] = (pending if suspects is None else pending | suspects)[chosen]
+            pending &= ~here | self._shrink(here.copy(), smaller, stencil, Flag.shrunk)
+
+        one_sided = ONE_SIDED if plan.kind == "central" else FORWARD
+        for side in (1.0, -1.0):
+            if pending.any():
+                pending = self._shrink(pending, side * np.abs(h), one_sided, Flag.one_sided)
+        rows[pending | hopeless] = np.nan
+        self.flags[pending | hopeless] |= Flag.nonfinite
+
+    def _shrink(self, pending: Mask, h: Float, stencil: Stencil, flag: Flag) -> Mask:
+        """Try h, h / 10, ...: what is still pending after that. A first step of one side only needs no smaller one."""
+        seen = np.zeros_like(pending)
+        for round_ in range(_ROUNDS):
+            inside = self.plan.inside(h, stencil)
+            todo = np.flatnonzero(pending.any(axis=1) & inside)
+            if todo.size:
+                new, _ = self.run.difference(self.plan.coordinates[todo], h[todo], stencil)
+                finite = pending[todo] & np.isfinite(new)
+                self.rows[todo] = np.where(finite, new, self.rows[todo])
+                self.steps[todo] = np.where(finite, h[todo, None], self.steps[todo])
+                flags = flag | (Flag.shrunk if round_ else Flag.ok)
+                self.flags[todo] = np.where(finite, self.flags[todo] | flags, self.flags[todo])
+                done = seen[todo] | (finite & (flag == Flag.one_sided and round_ == 0))
+                pending[todo] &= ~done
+                seen[todo] |= finite
+            h = 0.1 * h
+        return pending & ~seen

@@ -1,0 +1,140 @@
+"""Which components, how far, with which stencil: decided before the kernels run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._function import component
+from ._result import Flag
+from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
+from ._steps import default_step, fit_to_bounds, keep_inside, steps, taken
+
+Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class StepOptions:
+    """rel_step, abs_step and x_scale, checked, each None, a number or flat and of the size of x0."""
+
+    rel_step: Float | None
+    abs_step: Float | None
+    x_scale: Float | None
+
+    @property
+    def default(self) -> bool:
+        """Whether the relative step is numdiff's own choice."""
+        return self.rel_step is None and self.abs_step is None
+
+    def of(self, index: NDArray[np.intp] | None) -> StepOptions:
+        """Those of the chosen components."""
+        if index is None:
+            return self
+        return StepOptions(*(v if v is None or not v.shape else v[index] for v in vars(self).values()))
+
+
+@dataclass
+class Plan:
+    """The components to differentiate by: (count,) arrays."""
+
+    kind: str  # "forward", "backward" or "central"
+    index: NDArray[np.intp] | None  # their coordinates in the flat x0; None: all
+    x: Float
+    h: Float  # signed
+    default_steps: bool
+    lb: Any = None  # None: unbounded
+    ub: Any = None
+    one_sided: Mask | None = None  # central only: where ONE_SIDED takes the place of CENTRAL
+    not_free: Mask | None = None  # where the bounds leave no room
+    flags: NDArray[np.intp] | None = None
+
+    @property
+    def stencil(self) -> Stencil:
+        return CENTRAL if self.kind == "central" else FORWARD
+
+    @property
+    def free(self) -> Mask:
+        return np.ones(self.h.size, bool) if self.not_free is None else ~self.not_free
+
+    @property
+    def any_free(self) -> bool:
+        return self.h.size > 0 and (self.not_free is None or not self.not_free.all())
+
+    @property
+    def coordinates(self) -> NDArray[np.intp]:
+        return np.arange(self.x.size) if self.index is None else self.index
+
+    def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
+        """The free components by stencil."""
+        one_sided = np.zeros(self.h.size, bool) if self.one_sided is None else self.one_sided
+        for chosen, stencil in ((self.free & ~one_sided, self.stencil), (self.free & one_sided, ONE_SIDED)):
+            if chosen.any():
+                yield np.flatnonzero(chosen), stencil
+
+    def inside(self, h: Float, stencil: Stencil) -> Mask:
+        """Where the steps h can be felt and their points are within the bounds."""
+        points = [self.x + offset * h for offset in stencil[0]]
+        inside = np.asarray(self.x + h != self.x)
+        if self.lb is not None:
+            for point in points:
+                inside &= (point >= self.lb) & (point <= self.ub)
+        return inside
+
+
+def make_plan(
+    kind: str,
+    x0: Float,
+    index: NDArray[np.intp] | None,
+    options: StepOptions,
+    limits: tuple[Float, Float] | None,
+    eps: float,
+) -> Plan:
+    """Steps for the chosen components of x0, exact in floating point and within the bounds."""
+    x = x0.reshape(-1)
+    if index is not None:
+        x = x[index]
+        options = options.of(index)
+    order = 2 if kind == "central" else 1
+    h = steps(x, default_step(eps, order), options.rel_step, options.abs_step, options.x_scale)
+    if kind == "backward":
+        np.negative(h, out=h)
+    exact = taken(x, h) if limits is None else h
+    if np.count_nonzero(x + h == x if limits is not None else exact == 0):
+        raise _lost(x0, index, x, h, options)
+    if limits is None:
+        return Plan(kind, index, x, exact, options.default)
+
+    lb, ub = limits if index is None else (limits[0][index], limits[1][index])
+    wanted = h
+    with np.errstate(over="ignore"):
+        h, one_sided = fit_to_bounds(x, wanted, kind == "central", lb, ub)
+        h = keep_inside(x, taken(x, h), kind == "central", one_sided, lb, ub)
+    not_free = x + h == x
+    flags = np.zeros(x.size, np.intp)
+    if kind == "central":
+        not_free |= one_sided & (x + 2 * h == x + h)
+        flags[one_sided] |= Flag.one_sided
+    else:
+        flags[np.sign(h) != np.sign(wanted)] |= Flag.one_sided
+    flags[np.abs(h) < np.abs(wanted) * (1 - 1e-6)] |= Flag.shrunk
+    flags[not_free] = Flag.fixed
+    return Plan(
+        kind, index, x, h, options.default, lb, ub,
+        one_sided if kind == "central" and one_sided.any() else None,
+        not_free if not_free.any() else None,
+        flags if flags.any() else None,
+    )  # fmt: skip
+
+
+def _lost(x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions) -> ValueError:
+    """The error for a step that is lost in rounding."""
+    k = int(np.flatnonzero(x + h == x)[0])
+    where = component("x0", k if index is None else int(index[k]), x0.shape)
+    named = [name for name, value in vars(options).items() if value is not None]
+    name = named[0] if named else "x_scale"
+    return ValueError(f"`{name}` is too small: the step {abs(h[k])} is lost in rounding at {where} = {x[k]}")
