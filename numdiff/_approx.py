@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -14,18 +15,16 @@ from ._difference import NoStepError, difference
 from ._function import same_at_most_1d
 from ._kernels_py import INVALID, OVERFLOW
 from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
-from ._steps import fit_to_bounds
+from ._steps import default_step, fit_to_bounds
 
-EPSILON: Final = np.sqrt(np.finfo(np.float64).eps)
+EPSILON: Final[Any] = np.sqrt(np.finfo(np.float64).eps)
 _NO_BOUNDS: Final = (-np.inf, np.inf)
 _ORDER: Final = {"2-point": 1, "3-point": 2, "cs": 1}  # h = eps ** (1 / (order + 1))
 
 _same_number = partial(same_at_most_1d, 1)
 
 
-def approx_fprime(
-    xk: ArrayLike, f: Callable[..., Any], epsilon: ArrayLike | None = EPSILON, *args: Any
-) -> NDArray[Any]:
+def approx_fprime(xk: ArrayLike, f: Callable[..., Any], epsilon: Any = EPSILON, *args: Any) -> NDArray[Any]:
     """Forward differences of a scalar or vector function, SciPy's name.
 
     Parameters
@@ -35,7 +34,7 @@ def approx_fprime(
     f : callable ``f(x, *args)``
         Returns a number or a 1-D array of shape (m,).
     epsilon : float or array_like of shape (n,), default sqrt(eps) = 1.49e-8
-        Absolute steps, in the units of xk. None: sqrt(eps) max(1, \\|x_i\\|) with the sign of x_i. A step that is lost
+        Absolute steps, in the units of xk. None: sqrt(eps) max(1, |x_i|) with the sign of x_i. A step that is lost
         in rounding is replaced by that as well.
     *args : further arguments of f.
 
@@ -64,7 +63,7 @@ def approx_fprime(
     """
     x0 = np.asarray(xk, float)
     f0 = f(x0.copy(), *args)
-    if isinstance(f0, float) and x0.ndim == 1 and isinstance(epsilon, float) and -np.inf < epsilon < np.inf:
+    if isinstance(f0, float) and isinstance(epsilon, float) and x0.ndim == 1 and x0.size and isfinite(epsilon):
         # The common case, without approx_derivative's care: most of the time of a small gradient.
         h = np.empty(x0.shape)
         h.fill(epsilon)
@@ -83,11 +82,11 @@ def approx_fprime(
 
 def approx_derivative(
     fun: Callable[..., Any],
-    x0: ArrayLike,
+    x0: Any,
     method: str = "3-point",
     rel_step: ArrayLike | None = None,
     abs_step: ArrayLike | None = None,
-    f0: ArrayLike | None = None,
+    f0: Any = None,
     bounds: tuple[ArrayLike, ArrayLike] = _NO_BOUNDS,
     sparsity: Any = None,
     as_linear_operator: bool = False,
@@ -108,7 +107,7 @@ def approx_derivative(
         Central (second order; one-sided second order at a bound), forward (first order) or complex step (for
         analytic functions, which must take complex arguments; nothing is checked).
     rel_step : array_like, optional
-        h = rel_step sign(x0) \\|x0\\|. Default: eps^(1/s) sign(x0) max(1, \\|x0\\|), with s = 3 for "3-point", else 2,
+        h = rel_step sign(x0) |x0|. Default: eps^(1/s) sign(x0) max(1, |x0|), with s = 3 for "3-point", else 2,
         and eps that of the coarser of x0's and fun's dtype. A step that is lost in rounding is replaced by the default.
     abs_step : array_like, optional
         h itself, in the units of x0; wins over rel_step. "3-point" ignores signs.
@@ -222,9 +221,9 @@ def _difference(
             pass  # a variable fixed by its bounds: NumPy gives nan and warns
     if method != "cs" and f0.dtype.kind not in "fiu":
         f0 - f0  # SciPy's error for values that cannot be subtracted
-    stencils = None
-    if method != "cs":
-        stencils = [ONE_SIDED if mixed and side else stencil for side in (one_sided if mixed else np.zeros(x0.size))]
+    stencils = None if method == "cs" else [stencil] * x0.size
+    if stencils and mixed and one_sided is not None:
+        stencils = [ONE_SIDED if side else stencil for side in one_sided]
     with _mapped.as_map(workers) as mapper:
         if sparsity is not None:
             return _sparse.difference(function, x0, f0, h, stencils, sparsity, mapper)
@@ -247,18 +246,18 @@ def _kernel_difference(
     fun = partial(function.fun, **function.kwargs) if function.kwargs else function.fun
     m = f0.size
     values = _same_number if m == 1 else partial(same_at_most_1d, m)
-    f0 = float(f0[0]) if m == 1 else f0.astype(np.float64)
+    value = float(f0[0]) if m == 1 else f0.astype(np.float64)
     if x0.size == 0:
         return np.empty((0, m)), 0
     h = np.ascontiguousarray(h)
     if one_sided is None:
-        df, nfev, remarks = difference(fun, function.args, values, m, x0, None, h, stencil, f0)
+        df, nfev, remarks = difference(fun, function.args, values, m, x0, None, h, stencil, value)
     else:
         df = np.empty(x0.size if m == 1 else (x0.size, m))
         nfev = remarks = 0
         for chosen, rule in ((np.flatnonzero(~one_sided), stencil), (np.flatnonzero(one_sided), ONE_SIDED)):
             if chosen.size:
-                df[chosen], calls, said = difference(fun, function.args, values, m, x0, chosen, h[chosen], rule, f0)
+                df[chosen], calls, said = difference(fun, function.args, values, m, x0, chosen, h[chosen], rule, value)
                 nfev += calls
                 remarks |= said
     if remarks:
@@ -266,7 +265,7 @@ def _kernel_difference(
     return df, nfev
 
 
-def _as_bounds(bounds: tuple[ArrayLike, ArrayLike], x0: NDArray[Any]) -> tuple[bool, Any, Any]:
+def _as_bounds(bounds: Any, x0: NDArray[Any]) -> tuple[bool, Any, Any]:
     """Whether anything is bounded, and the two bounds, each of x0's shape."""
     if bounds is _NO_BOUNDS:
         return False, -np.inf, np.inf

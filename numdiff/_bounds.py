@@ -16,10 +16,9 @@ Float = NDArray[np.float64]
 def as_bounds(bounds: Any, x0: Float) -> tuple[Float, Float] | None:
     """(lb, ub), flat, or None where nothing is bounded; x0 is clipped in place where it is outside by rounding only."""
     if bounds is None:
-        flat = x0.reshape(-1)
-        if flat.dot(flat) < np.inf:
+        if not np.count_nonzero(np.abs(x0) > MAX / 2):
             return None
-        # Near the largest float x + h could be inf. (Here are all x beyond 1e154.)
+        # So near the largest float x + h could be inf.
         return np.full(x0.size, -MAX), np.full(x0.size, MAX)
     try:
         lower, upper = bounds
@@ -47,7 +46,7 @@ def _one_bound(name: str, value: Any, x0: Float) -> Float:
     if array.dtype.kind not in "fiu":
         raise TypeError(f"`bounds`: {name} must be a real number or an array of them; it is {value!r}")
     if array.shape not in ((), x0.shape):
-        raise ValueError(f"`bounds`: {name} must be a number or have the shape of `x0`, {x0.shape}; it has {array.shape}")
+        raise ValueError(f"`bounds`: {name} must be a number or of the shape of `x0`, {x0.shape}; it is {array.shape}")
     if np.isnan(array).any():
         raise ValueError(f"`bounds`: {name} must not be nan; it is {value!r}")
     return np.array(np.broadcast_to(array, x0.shape), dtype=np.float64).reshape(-1)

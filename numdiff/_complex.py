@@ -50,7 +50,7 @@ def verify(run: Run, rows: Float, plan: Plan, chosen: NDArray[np.intp]) -> None:
     room = np.minimum(room, np.minimum(x - lb, ub - x))
     move = np.where(np.random.default_rng(0).random(room.size) < 0.5, -room, room)
     above, below = np.clip(x + move, lb, ub), np.clip(x - move, lb, ub)
-    f_above, f_below = (_real_value(run, plan.coordinates[chosen], to) for to in (above, below))
+    f_above, f_below = [_real_value(run, plan.coordinates[chosen], to) for to in (above, below)]
 
     along = above - below
     by_complex, by_real = along @ rows, f_above - f_below

@@ -62,12 +62,12 @@ def gradient(
         Also by SciPy's names: "3-point", "2-point", "cs". "complex" is for analytic functions that take complex
         arrays; it is checked against a central difference along one direction.
     rel_step : float or array of x0's shape, optional
-        h = rel_step max(\\|x0\\|, x_scale). Default: eps^(1/3) for central, eps^(1/2) for one-sided differences, rounded
-        so that h is a power of two; eps is that of fun's dtype if it is coarser than float64.
+        h = rel_step max(|x0|, x_scale). Default: eps^(1/3) for central, eps^(1/2) for one-sided differences, and h
+        rounded to a power of two; eps is that of fun's dtype if it is coarser than float64.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
-        The size of x where \\|x0\\| is smaller. Give it where variables live on a scale far from 1.
+        The size of x where |x0| is smaller. Give it where variables live on a scale far from 1.
     bounds : (lb, ub), numbers or arrays of x0's shape, optional
         fun is never called outside. Differences become one-sided near a bound. lb == ub fixes a component: nan.
     f0 : float, optional

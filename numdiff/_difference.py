@@ -84,9 +84,10 @@ class Run:
         """fun at x, an array that nobody else uses; the first value fixes m and eps."""
         value = self.fun(x, *self.args)
         self.nfev += 1
+        result = self.learn(numbers(value)) if self.m is None else self.values(value)
         if self.eps is None:
             self.eps = eps_of(dtype_of(value))
-        return self.learn(numbers(value)) if self.m is None else self.values(value)
+        return result
 
     def need_f0(self) -> Any:
         if self.f0 is None:
@@ -111,5 +112,3 @@ def first_point(x0: Float, coordinate: int, h: float, stencil: Stencil) -> Float
     x = x0.copy()
     x.reshape(-1)[coordinate] += offset * h
     return x
-
-

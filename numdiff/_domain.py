@@ -1,8 +1,8 @@
 """Where fun is not finite at a stencil point, or the step reaches far beyond |x|: smaller steps, one side, or nan.
 
-The singularity that is met most is at 0, so the first smaller step is 0.03 |x| where that is smaller; then tenths, until
-all points are finite, and once more, because a step that just fits is too long for a function that ends there. If no
-step gives finite values, one side only; then nan in that component alone. Each leaves a flag.
+The singularity that is met most is at 0, so the first smaller step is 0.03 |x| where that is smaller; then tenths,
+until all points are finite, and once more, because a step that just fits is too long for a function that ends there.
+If no step gives finite values, one side only; then nan in that component alone. Each leaves a flag.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
     """
     if run.f0 is None or not plan.default_steps:
         return None
-    tiny = np.abs(plan.x) < np.abs(plan.h) / _NEAR
+    reach = np.abs(plan.h)
+    reach /= _NEAR
+    tiny = plan.x < reach
+    tiny &= plan.x > np.negative(reach, out=reach)  # in place: n may be large
     if not np.count_nonzero(tiny):
         return None
     tiny &= (plan.x != 0) & plan.free

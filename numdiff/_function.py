@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 Float = NDArray[np.float64]
 
 
-def bind(
-    fun: Any, args: Any, kwargs: Mapping[str, Any] | None
-) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """fun and args as the kernels take them: fun(x, *args), a tuple, keywords bound."""
     if not callable(fun):
         raise TypeError(f"`fun` must be callable; it is {describe(fun)}")
@@ -39,9 +37,9 @@ def as_point(x0: ArrayLike) -> Float:
         raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
     point = np.array(array, dtype=np.float64, order="C", subok=False)
     flat = point.reshape(-1)
-    # One fast pass in the good case: a nan or inf makes the sum of squares nan or inf (as very large numbers do).
-    if not flat.dot(flat) < np.inf and not np.isfinite(flat).all():
-        where = int(np.flatnonzero(~np.isfinite(flat))[0])
+    finite = np.isfinite(flat)
+    if np.count_nonzero(finite) < flat.size:
+        where = int(np.flatnonzero(~finite)[0])
         raise ValueError(f"`x0` must be finite; {component('x0', where, point.shape)} is {flat[where]}")
     return point
 

@@ -33,16 +33,20 @@ def combine(stencil: Stencil, values: Sequence[Any], span: Any) -> Any:
     return total / (scale * span)
 
 
-def _floats(array: NDArray[np.float64]) -> memoryview:
+def _bytes(array: Any) -> memoryview:
+    return memoryview(array).cast("B")
+
+
+def _floats(array: Any) -> Any:
     """The numbers of a contiguous array of any shape, to read and write one by one without NumPy's overhead."""
-    return memoryview(array).cast("B").cast("d")
+    return _bytes(array).cast("d")
 
 
-def _remarks(results: Any, values: list[Any]) -> int:
+def _remarks(results: Any, values: list[Any], span: float) -> int:
     """What to say of results that are not all finite; values are those of fun behind them."""
     remarks = NONFINITE
     for test, remark in ((np.isnan, INVALID), (np.isinf, OVERFLOW)):
-        if np.any(test(results)) and not any(np.any(test(value)) for value in values):
+        if np.any(test(results)) and not any(np.any(test(value)) for value in [*values, span]):
             remarks |= remark
     return remarks
 
@@ -54,8 +58,8 @@ class _Shared:
 
     def __init__(self, x: NDArray[np.float64], x0: NDArray[np.float64]) -> None:
         self.x = x
-        found, expected, size = memoryview(x).cast("B"), memoryview(x0).cast("B"), BLOCK_BYTES
-        self.coordinates = found.cast("d")
+        found, expected, size = _bytes(x), _bytes(x0), BLOCK_BYTES
+        self.coordinates: Any = found.cast("d")
         self.blocks = [(found, expected)]
         if len(found) > size:
             self.blocks = [(found[b : b + size], expected[b : b + size]) for b in range(0, len(found), size)]
@@ -77,6 +81,14 @@ class _Shared:
             if found.tobytes() != expected.tobytes():
                 return False
         return True
+
+
+def _call(fun: Callable[..., Any], args: tuple[Any, ...], first: Any) -> Callable[[Any], Any]:
+    """fun of x alone; if `first` is known, the first call is that and none of fun."""
+    if first is not None:
+        pending = [first]
+        return lambda x: pending.pop() if pending else fun(x, *args)
+    return (lambda x: fun(x, *args)) if args else fun
 
 
 def difference(
@@ -110,18 +122,16 @@ def difference(
     moves[-1] = (*moves[-1][:2], True)
 
     xs, hs, results = _floats(moved), _floats(h), _floats(out) if m == 1 else out
-    indices = range(len(xs)) if index is None else memoryview(index)
+    indices: Any = index
+    indices = range(len(xs)) if index is None else memoryview(indices)
     each: Iterator[Any]
     if len(moves) == 1:
         each = zip(indices, xs, hs, *map(repeat, moves[0]))  # noqa: B905  (repeat has no end)
     else:
         each = ((i, xi, hi, *move) for i, xi, hi in zip(indices, xs, hs, strict=True) for move in moves)
 
-    call = fun if not args else lambda x: fun(x, *args)
     prefetched = first is not None
-    if prefetched:
-        pending, call_now = [first], call
-        call = lambda x: pending.pop() if pending else call_now(x)  # noqa: E731
+    call = _call(fun, args, first)
     plain, scalar = (float, np.float64) if m == 1 else (None, None)  # types of fun's values that are floats
 
     shared = _Shared(x0.copy(), x0)
@@ -163,14 +173,14 @@ def difference(
             total /= scale * span
             results[k] = total
             if total - total != 0.0:
-                remarks |= _remarks(total, [*known, *earlier, fx])
+                remarks |= _remarks(total, [*known, *earlier, fx], span)
             total = start
         else:
             row = [*known, *earlier, fx]
             with np.errstate(all="ignore"):
                 results[k] = combine(stencil, row, span)
             if not np.isfinite(results[k]).all():
-                remarks |= _remarks(results[k], row)
+                remarks |= _remarks(results[k], row, span)
         k += 1
         if earlier:
             earlier.clear()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,11 @@ from ._kernels_py import combine
 from ._stencils import Stencil
 
 Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
+Values = Callable[[Any], NDArray[Any]]
 
 
-class Function(NamedTuple):
+@dataclass
+class Function:
     """fun(x, *args, **kwargs) with its value as a new array, at least 1-D; can be pickled if fun can."""
 
     fun: Callable[..., Any]
@@ -56,15 +58,15 @@ def as_map(workers: Any) -> Iterator[Map]:
         return
     if number < -1:
         raise RuntimeError("Number of workers specified must be -1, an int >= 1, or an object with a 'map' method")
-    method = multiprocessing.get_start_method(allow_none=True)
-    if method is None and os.name == "posix" and sys.version_info < (3, 14):
-        method = "forkserver"  # the old default, fork, can deadlock where there are threads
+    method: Any = multiprocessing.get_start_method(allow_none=True)
+    if method is None and os.name == "posix":
+        method = "forkserver"  # also before Python 3.14: fork can deadlock where there are threads
     with multiprocessing.get_context(method).Pool(None if number == -1 else number) as pool:
         yield pool.map
 
 
 def difference(
-    function: Callable[[NDArray[Any]], NDArray[Any]],
+    function: Values,
     x0: NDArray[Any],
     f0: NDArray[Any],
     h: NDArray[Any],
@@ -97,7 +99,7 @@ def difference(
 
 
 def complex_step(
-    function: Callable[[NDArray[Any]], NDArray[Any]], x0: NDArray[Any], m: int, h: NDArray[Any], mapper: Map
+    function: Values, x0: NDArray[Any], m: int, h: NDArray[Any], mapper: Map
 ) -> tuple[NDArray[np.float64], int]:
     """The transposed Jacobian (n, m) by f' = Im f(x + ih) / h, and the number of calls."""
 

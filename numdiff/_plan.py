@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ._function import component
 from ._result import Flag
 from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
-from ._steps import default_step, fit_to_bounds, keep_inside, steps, taken
+from ._steps import default_step, fit_to_bounds, inside, steps, taken
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -78,9 +78,10 @@ class Plan:
 
     def inside(self, h: Float, stencil: Stencil) -> Mask:
         """Where the steps h can be felt and their points are within the bounds."""
-        points = [self.x + offset * h for offset in stencil[0]]
         inside = np.asarray(self.x + h != self.x)
         if self.lb is not None:
+            with np.errstate(over="ignore"):
+                points = [self.x + offset * h for offset in stencil[0]]
             for point in points:
                 inside &= (point >= self.lb) & (point <= self.ub)
         return inside
@@ -103,17 +104,20 @@ def make_plan(
     h = steps(x, default_step(eps, order), options.rel_step, options.abs_step, options.x_scale)
     if kind == "backward":
         np.negative(h, out=h)
-    exact = taken(x, h) if limits is None else h
-    if np.count_nonzero(x + h == x if limits is not None else exact == 0):
-        raise _lost(x0, index, x, h, options)
     if limits is None:
+        exact = taken(x, h)
+        if np.count_nonzero(exact) < exact.size:
+            raise _lost(x0, index, x, h, options)
         return Plan(kind, index, x, exact, options.default)
 
     lb, ub = limits if index is None else (limits[0][index], limits[1][index])
     wanted = h
     with np.errstate(over="ignore"):
+        if np.any(x + h == x):
+            raise _lost(x0, index, x, h, options)
         h, one_sided = fit_to_bounds(x, wanted, kind == "central", lb, ub)
-        h = keep_inside(x, taken(x, h), kind == "central", one_sided, lb, ub)
+        exact = taken(x, h)
+        h = np.where(inside(x, exact, kind == "central", one_sided, lb, ub), exact, h)
     not_free = x + h == x
     flags = np.zeros(x.size, np.intp)
     if kind == "central":

@@ -6,14 +6,14 @@ Source: A. Curtis, M. J. D. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 1
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._kernels_py import combine
-from ._mapped import Map, same_shape
+from ._mapped import Map, Values, same_shape
 from ._stencils import Stencil
 
 
@@ -117,8 +117,10 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
     sparse = require_scipy("a sparse Jacobian")
     groups: Any = None
     # An array with two rows is a structure, not a pair.
-    if isinstance(sparsity, tuple | list) and len(sparsity) == 2 and (
-        isinstance(sparsity, tuple) or is_sparse(sparsity[0]) or np.ndim(sparsity[0]) == 2
+    if (
+        isinstance(sparsity, tuple | list)
+        and len(sparsity) == 2
+        and (isinstance(sparsity, tuple) or is_sparse(sparsity[0]) or np.ndim(sparsity[0]) == 2)
     ):
         structure, groups = sparsity
     else:
@@ -140,7 +142,7 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
 
 
 def difference(
-    function: Callable[[NDArray[Any]], NDArray[Any]],
+    function: Values,
     x0: NDArray[Any],
     f0: NDArray[Any],
     h: NDArray[Any],
@@ -203,12 +205,10 @@ def difference(
     return kind((fractions, (rows, cols)), shape=(m, n)), size * n_groups
 
 
-def linear_operator(
-    function: Callable[[NDArray[Any]], NDArray[Any]], x0: NDArray[Any], f0: NDArray[Any], h: Any, method: str
-) -> Any:
+def linear_operator(function: Values, x0: NDArray[Any], f0: NDArray[Any], h: Any, method: str) -> Any:
     """J as a LinearOperator: J p by one (2-point, cs) or two (3-point) calls along p, with the step h / norm(p)."""
 
-    def matvec(p: NDArray[Any]) -> NDArray[Any]:
+    def matvec(p: NDArray[Any]) -> Any:
         if not np.any(p):
             return np.zeros(f0.size)
         if method == "3-point":

@@ -4,8 +4,9 @@ A row is (offsets, weights, scale) and stands for
 
     f'(x) ~ sum_j weights[j] f(x + offsets[j] h) / (scale * span),   span = (x + offsets[-1] h) - (x + offsets[0] h)
 
-Offsets ascend; 0, only the first, stands for f(x), not evaluated again. Dividing by the span divides by the step taken in
-floating point; scale is the denominator of the weights over the width of the row. Backward is forward with h < 0.
+Offsets ascend; 0, only the first, stands for f(x), not evaluated again. Dividing by the span divides by the step
+taken in floating point; scale is the denominator of the weights over the width of the row. Backward is forward with
+h < 0.
 Source of the weights: B. Fornberg, Mathematics of Computation 51 (1988) 699-706.
 """
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._function import component
 
 Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 EPS = float(np.finfo(np.float64).eps)
 MAX = float(np.finfo(np.float64).max)
@@ -72,7 +73,7 @@ def taken(x: Float, h: Float) -> Float:
     return to
 
 
-def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) -> tuple[Float, NDArray[np.bool_]]:
+def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) -> tuple[Float, Mask]:
     """Steps that stay within bounds, and where a two-sided difference must become a one-sided one.
 
     One-sided steps flip where only the other side has room, else end at the farther bound. Two-sided steps shrink to
@@ -92,17 +93,15 @@ def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) ->
         one_sided = np.ones(x0.shape, bool)
         to = x0 + h
         fits = np.abs(h) <= np.maximum(below, above)
-        h = np.where(fits, np.where((to < lb) | (to > ub), -h, h), np.where(upward, above, -below))
-    return keep_inside(x0, h, two_sided, one_sided, lb, ub), one_sided
+        flips = ((to < lb) | (to > ub)) & (np.abs(h) <= np.where(h > 0, below, above))
+        h = np.where(fits, np.where(flips, -h, h), np.where(upward, above, -below))
+    # Rounding may carry a point past its bound. The room was rounded once, so a step an ulp smaller is inside.
+    outside = ~inside(x0, h, two_sided, one_sided, lb, ub)
+    return np.where(outside, np.nextafter(h, 0.0), h), one_sided
 
 
-def keep_inside(x0: Float, h: Float, two_sided: bool, one_sided: NDArray[np.bool_], lb: Float, ub: Float) -> Float:
-    """h, an ulp smaller where rounding carried a point past its bound."""
+def inside(x0: Float, h: Float, two_sided: bool, one_sided: Mask, lb: Float, ub: Float) -> Mask:
+    """Where all points of a difference are within the bounds."""
     other = np.where(one_sided, 2.0 if two_sided else 1.0, -1.0)  # the points are x0 + h and x0 + other h
-    while True:
-        outside = np.zeros(x0.shape, bool)
-        for to in (x0 + h, x0 + other * h):
-            outside |= (to < lb) | (to > ub)
-        if not outside.any():
-            return h
-        h = np.where(outside, np.nextafter(h, 0.0), h)
+    near, far = x0 + h, x0 + other * h
+    return np.asarray((near >= lb) & (near <= ub) & (far >= lb) & (far <= ub))

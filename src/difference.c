@@ -55,6 +55,7 @@ int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *i
         for (ptrdiff_t r = 0; r < m; r++) {
             row[r] /= stencil->scale * span;
         }
+        in_values |= nonfinite(&span, 1);
         int in_results = nonfinite(row, m);
         if (in_results) {
             int made_here = in_results & ~in_values;

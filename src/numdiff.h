@@ -20,10 +20,10 @@ extern "C" {
 /* What a kernel answers. */
 enum {
     ND_OK = 0,
-    /* remarks, or-ed together; "behind" a result of several values are all values of those calls */
+    /* remarks, or-ed together; behind a result are all values of its calls, and its step */
     ND_NONFINITE = 1, /* some result is nan or inf */
-    ND_INVALID = 2,   /* some result is nan though no value behind it was: inf - inf */
-    ND_OVERFLOW = 4,  /* some result is inf though no value behind it was */
+    ND_INVALID = 2,   /* some result is nan though nothing behind it was: inf - inf */
+    ND_OVERFLOW = 4,  /* some result is inf though nothing behind it was */
     /* stops */
     ND_STOPPED = -1, /* the function asked to stop */
     ND_WRITTEN = -2, /* the function wrote into its argument */

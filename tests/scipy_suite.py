@@ -1,6 +1,6 @@
 """Run SciPy's own installed tests, unmodified, with numdiff's functions in place of SciPy's.
 
-    python tests/scipy_suite.py [further pytest arguments]
+    python tests/scipy_suite.py [scipy.optimize.tests.test__numdiff ...] [further pytest arguments]
 
 The names are bound before collection, in every SciPy module that has imported them; a counter proves that numdiff was
 called. Exits with pytest's status, or 1 if a function was never reached.
@@ -11,7 +11,10 @@ from __future__ import annotations
 import collections
 import functools
 import importlib
+import importlib.util
+import os
 import sys
+import tempfile
 
 import pytest
 
@@ -92,10 +95,14 @@ def main(arguments: list[str]) -> int:
     import numdiff
 
     calls = bind()
-    suites = [name for name in SUITES if importlib.util.find_spec(name)]
-    status = pytest.main(["-q", "-p", "no:cacheprovider", "--pyargs", *suites, *arguments])
+    chosen = [argument for argument in arguments if argument.startswith("scipy.")] or SUITES
+    arguments = [argument for argument in arguments if argument not in chosen]
+    suites = [name for name in chosen if importlib.util.find_spec(name)]
+    # not with this project's pytest configuration
+    alone = ["-c", os.devnull, "--rootdir", tempfile.gettempdir(), "-p", "no:cacheprovider"]
+    status = pytest.main(["-q", *alone, "--pyargs", *suites, *arguments])
     print(f"SciPy {scipy.__version__} on numdiff ({numdiff.backend}); calls: {dict(calls)}")
-    never = [name for name in NAMES if not calls[name]]
+    never = [name for name in NAMES if not calls[name]] if chosen is SUITES else [] if calls else list(NAMES)
     if never:
         print(f"never reached: {never}")
         return 1

@@ -1,0 +1,77 @@
+"""The functions and points that the benchmarks and report.py share, and what the results there must be."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from scipy.optimize import rosen, rosen_der
+
+EPS = np.finfo(np.float64).eps
+SPAN = 1.5  # points lie in [-SPAN, SPAN]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    fun: Callable[[Any], float]
+    gradient: Callable[[Any], Any]
+    curvature: float  # no second or third partial derivative is larger, at any point(n)
+
+    def check_gradient(self, found, x, *, central=False, indices=None):
+        """The exact gradient, to what rounding and truncation allow at the usual steps."""
+        exact = self.gradient(x) if indices is None else self.gradient(x)[indices]
+        error = EPS ** (2 / 3) if central else EPS ** (1 / 2)
+        # 20: statsmodels steps by as little as a tenth of the others, and so has ten times their rounding error.
+        np.testing.assert_allclose(found, exact, rtol=0, atol=20 * error * (abs(self.fun(x)) + self.curvature))
+
+    def bare_calls(self, x, count):
+        """The cheapest way to call fun count times: no Python bytecode between the calls."""
+        return partial(_exhaust, self.fun, x, count)
+
+
+def _exhaust(fun, x, count):
+    deque(map(fun, repeat(x, count)), maxlen=0)
+
+
+CONSTANT = Case("constant", lambda x: 0.0, np.zeros_like, 0.0)
+DOT = Case("x.dot(x)", lambda x: x.dot(x), lambda x: 2 * x, 2.0)
+ROSEN = Case("rosen", rosen, rosen_der, 1200 * SPAN**2 + 400 * SPAN + 202)
+
+APPROX_FPRIME = [
+    (CONSTANT, 2),
+    (CONSTANT, 10),
+    (CONSTANT, 100),
+    (CONSTANT, 1000),
+    (DOT, 10),
+    (DOT, 1000),
+    (ROSEN, 10),
+    (ROSEN, 1000),
+]
+GRADIENT = [(DOT, 100), (ROSEN, 10), (ROSEN, 1000)]
+
+# All components of a point this long would take a minute; these are spread over all of it.
+LONG = 100_000
+LONG_INDICES = np.arange(2000) * 50
+
+MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times
+
+
+def point(n):
+    return np.random.default_rng(n).uniform(-SPAN, SPAN, n)
+
+
+def check_bits(found, expected):
+    """Equal as bits: assert_array_equal alone would take -0.0 for 0.0."""
+    assert found.dtype == expected.dtype == np.float64
+    np.testing.assert_array_equal(found.view(np.uint64), expected.view(np.uint64))
+
+
+def check_minimum(result):
+    """Of rosen: ones. The success flag tells nothing here: a line search may end in the noise of the differences."""
+    np.testing.assert_allclose(result.x, 1.0, rtol=0, atol=1e-3)

@@ -1,0 +1,49 @@
+"""Who computes what, by one signature: p(x, fun). numdiff runs on the backend that NUMDIFF_BACKEND selects."""
+
+from functools import partial
+
+import scipy.optimize
+from scipy.optimize._numdiff import approx_derivative
+
+import numdiff
+
+try:
+    from statsmodels.tools import numdiff as statsmodels
+except ModuleNotFoundError:
+    statsmodels = None
+
+NUMDIFF = f"numdiff-{numdiff.backend}"
+
+
+def numdiff_gradient(method, **options):
+    def gradient(x, fun):
+        return numdiff.gradient(fun, x, method=method, **options)
+
+    return gradient
+
+
+def scipy_gradient(method):
+    def gradient(x, fun):
+        return approx_derivative(fun, x, method=method)
+
+    return gradient
+
+
+APPROX_FPRIME = {NUMDIFF: numdiff.approx_fprime, "scipy": scipy.optimize.approx_fprime}
+FORWARD = {NUMDIFF: numdiff_gradient("forward"), "scipy": scipy_gradient("2-point")}
+CENTRAL = {NUMDIFF: numdiff_gradient("central"), "scipy": scipy_gradient("3-point")}
+if statsmodels is not None:
+    APPROX_FPRIME["statsmodels"] = FORWARD["statsmodels"] = statsmodels.approx_fprime
+    CENTRAL["statsmodels"] = partial(statsmodels.approx_fprime, centered=True)
+
+
+def minimizer(fun, jac):
+    # jac=None counts each call of a difference; maxfun must not end it before the other.
+    return partial(scipy.optimize.minimize, fun, method="L-BFGS-B", jac=jac, options={"maxfun": 1_000_000})
+
+
+MINIMIZE = {
+    f"{NUMDIFF} grad": minimizer(scipy.optimize.rosen, numdiff.grad(scipy.optimize.rosen, method="forward")),
+    f"{NUMDIFF} value_and_grad": minimizer(numdiff.value_and_grad(scipy.optimize.rosen, method="forward"), True),
+    "scipy": minimizer(scipy.optimize.rosen, None),
+}

@@ -1,0 +1,317 @@
+"""One table: how fast numdiff is on both backends, beside SciPy, statsmodels and the bare calls of fun.
+
+python benchmarks/report.py [--quick]
+
+The contenders of a row take turns, and a ratio is the median of the ratios of all turns: what slows the machine falls
+on all of them alike. Times are of the CPU: nothing here waits, and other processes do not count. Results are checked
+before they are timed. Each backend runs in a process of its own, with one BLAS thread unless OPENBLAS_NUM_THREADS says
+more: on a busy machine, two that wait for each other make L-BFGS-B ten times slower, and its ratios are chance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from time import process_time
+
+import cases
+import numpy as np
+
+BACKENDS = ("c", "python")
+MEASURE = "--measure"  # how this file asks itself for the rows of the one backend that NUMDIFF_BACKEND selects
+
+FASTER = "approx_fprime: how many times faster than scipy.optimize's"
+FASTER_THAN_STATSMODELS = "approx_fprime: how many times faster than statsmodels'"
+CEILING = "The ceiling: SciPy's time over that of the bare n + 1 calls, which stand for numdiff here"
+LIMIT = "The limit: numdiff's time over that of the bare calls"
+END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
+MEMORY = "Memory: peak beside the result, in units of n doubles"
+AT_MOST = (LIMIT, MEMORY)  # elsewhere more is better
+
+ALIGNMENT = 64  # bytes: a cache line
+
+# By section, case and n: for both backends, or for C alone where only a loop in C can come that close.
+TARGETS = {
+    (FASTER, "constant", 2): {"c": 12, "python": 3.5},
+    (FASTER, "constant", 10): {"c": 25, "python": 6},
+    (FASTER, "constant", 100): {"c": 60, "python": 8},
+    (FASTER, "constant", 1000): {"c": 80, "python": 9},
+    (FASTER, "x.dot(x)", 10): {"c": 10, "python": 4.5},
+    (FASTER, "x.dot(x)", 1000): {"c": 10, "python": 5.5},
+    (FASTER, "rosen", 10): {"c": 2.0, "python": 1.6},
+    (FASTER, "rosen", 1000): {"c": 1.45, "python": 1.3},
+    (LIMIT, "approx_fprime, x.dot(x)", 100): {"c": 1.2},
+    (LIMIT, "approx_fprime, rosen", 10): {"c": 1.1},
+    (LIMIT, "approx_fprime, rosen", 1000): {"c": 1.05},
+    (LIMIT, "gradient, x.dot(x)", 100): {"c": 1.2},
+    (LIMIT, "gradient, rosen", 10): {"c": 1.1},
+    (LIMIT, "gradient, rosen", 1000): {"c": 1.05},
+    (LIMIT, "gradient, x.dot(x), 2000 indices", 100_000): {"c": 1.2},
+    (END_TO_END, "jac=numdiff.grad(rosen)", 20): {"c": 1.6},
+    (MEMORY, "approx_fprime, constant", 1_000_000): {"c": 4, "python": 4},
+    (MEMORY, "gradient, constant", 1_000_000): {"c": 4, "python": 4},
+}
+
+
+@dataclass
+class Row:
+    section: str
+    case: str
+    n: int
+    ratio: float
+    peer_us: float | None = None
+    own_us: float | None = None
+
+
+@dataclass
+class Clock:
+    turns: int
+    seconds: float  # of one contender's turn, so that reading the clock does not count; 0: one call
+
+    def race(self, **contenders):
+        """Seconds per call by contender and turn."""
+        calls = {name: self._calls(call) for name, call in contenders.items()}
+        times = {name: np.empty(self.turns) for name in contenders}
+        gc.collect()
+        for turn in range(self.turns):
+            for name, call in contenders.items():
+                times[name][turn] = _time(call, calls[name])
+        return times
+
+    def _calls(self, call):
+        if self.seconds == 0.0:
+            return 1
+        once = min(_time(call, 1) for _ in range(3))
+        return max(1, round(self.seconds / once))
+
+
+def _time(call, count):
+    counter = range(count)
+    start = process_time()
+    for _ in counter:
+        call()
+    return (process_time() - start) / count
+
+
+def compare(section, case, n, times, peer, own="numdiff"):
+    """The row of two contenders of one race; its ratio is above 1 where own is faster, but in AT_MOST."""
+    ratios = times[own] / times[peer] if section in AT_MOST else times[peer] / times[own]
+    return Row(section, case, n, *(float(np.median(a)) for a in (ratios, 1e6 * times[peer], 1e6 * times[own])))
+
+
+def approx_fprime_rows(clock, peers):
+    for case, n in cases.APPROX_FPRIME:
+        x = cases.point(n)
+        calls = {"numdiff" if name == peers.NUMDIFF else name: f for name, f in peers.APPROX_FPRIME.items()}
+        found = {name: call(x, case.fun) for name, call in calls.items()}
+        cases.check_bits(found["numdiff"], found["scipy"])
+        for gradient in found.values():
+            case.check_gradient(gradient, x)
+
+        contenders = {name: partial(call, x, case.fun) for name, call in calls.items()}
+        if case is cases.ROSEN:
+            contenders["bare"] = case.bare_calls(x, n + 1)
+        times = clock.race(**contenders)
+        yield compare(FASTER, case.name, n, times, "scipy")
+        if case is cases.ROSEN:
+            yield compare(CEILING, case.name, n, times, "scipy", "bare")
+        if "statsmodels" in times:
+            yield compare(FASTER_THAN_STATSMODELS, case.name, n, times, "statsmodels")
+
+
+def limit_rows(clock, peers):
+    derivatives = {"approx_fprime": peers.numdiff.approx_fprime, "gradient": peers.FORWARD[peers.NUMDIFF]}
+    for name, derivative in derivatives.items():
+        for case, n in cases.GRADIENT:
+            x = cases.point(n)
+            case.check_gradient(derivative(x, case.fun), x)
+            times = clock.race(numdiff=partial(derivative, x, case.fun), bare=case.bare_calls(x, n + 1))
+            yield compare(LIMIT, f"{name}, {case.name}", n, times, "bare")
+
+    yield long_row(clock, peers)
+
+
+def long_row(clock, peers):
+    """Some components at a long point.
+
+    NumPy aligns arrays to 16 bytes, by chance to more, and BLAS is 1.4 times as fast at 32: so the bare calls get a
+    point aligned like the one that fun saw from numdiff in the same turn.
+    """
+    case, n, indices = cases.DOT, cases.LONG, cases.LONG_INDICES
+    x, gradient = cases.point(n), peers.numdiff_gradient("forward", indices=indices)
+    case.check_gradient(gradient(x, case.fun), x, indices=indices)
+    seen = []
+
+    def fun(x):
+        if len(seen) < 3:  # the first may be f0's own
+            seen.append(address(x) % ALIGNMENT)
+        return x.dot(x)
+
+    def numdiff():
+        seen.clear()
+        gradient(x, fun)
+
+    def bare():
+        replace(case, fun=fun).bare_calls(aligned_copy(x, seen[-1]), len(indices) + 1)()
+
+    times = clock.race(numdiff=numdiff, bare=bare)
+    return compare(LIMIT, f"gradient, {case.name}, {len(indices)} indices", n, times, "bare")
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def aligned_copy(x, remainder):
+    """A copy of x at an address of that remainder by ALIGNMENT."""
+    room = np.empty(x.size + ALIGNMENT // x.itemsize)
+    start = (remainder - address(room)) % ALIGNMENT // x.itemsize
+    copy = room[start : start + x.size]
+    copy[:] = x
+    return copy
+
+
+def minimize_rows(clock, peers):
+    start, case = cases.MINIMIZE_START, cases.ROSEN
+    gradient, known = peers.numdiff.grad(case.fun, method="forward"), {}
+
+    def recorded(x):
+        known[x.tobytes()] = gradient(x)
+        return known[x.tobytes()]
+
+    def bare(x):
+        case.bare_calls(x, len(x) + 1)()
+        key = x.tobytes()
+        return known[key] if key in known else recorded(x)  # rounding may have led L-BFGS-B to another point
+
+    peers.minimizer(case.fun, recorded)(start)
+    names = {"grad": "jac=numdiff.grad(rosen)", "value_and_grad": "numdiff.value_and_grad(rosen), jac=True"}
+    names["bare"] = "the ceiling: jac calls rosen n + 1 times, no more"
+    contenders = {
+        "scipy": peers.MINIMIZE["scipy"],
+        "grad": peers.MINIMIZE[f"{peers.NUMDIFF} grad"],
+        "value_and_grad": peers.MINIMIZE[f"{peers.NUMDIFF} value_and_grad"],
+        "bare": peers.minimizer(case.fun, bare),
+    }
+    for minimize in contenders.values():
+        cases.check_minimum(minimize(start))
+    times = clock.race(**{name: partial(minimize, start) for name, minimize in contenders.items()})
+    for name, text in names.items():
+        yield compare(END_TO_END, text, len(start), times, "scipy", name)
+
+
+def large_rows(clock, peers, n):
+    """n components and a fun whose time does not grow with n: what is left is numdiff's own time and memory."""
+    case, x = cases.CONSTANT, cases.point(n)
+    derivatives = {"approx_fprime": peers.numdiff.approx_fprime, "gradient": peers.FORWARD[peers.NUMDIFF]}
+    for name, derivative in derivatives.items():
+        gc.collect()
+        tracemalloc.start()
+        found = derivative(x, case.fun)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        case.check_gradient(found, x)
+        yield Row(MEMORY, f"{name}, {case.name}", n, (peak - found.nbytes) / x.nbytes)
+        times = clock.race(numdiff=partial(derivative, x, case.fun), bare=case.bare_calls(x, n + 1))
+        yield compare(LIMIT, f"{name}, {case.name}", n, times, "bare")
+
+
+def measure(quick):
+    """The rows of this process's backend."""
+    import peers  # here, for the parent must run where one of the backends does not load
+
+    clock = Clock(turns=9, seconds=1e-3) if quick else Clock(turns=25, seconds=5e-3)
+    gc.disable()
+    rows = [*approx_fprime_rows(clock, peers), *limit_rows(clock, peers), *minimize_rows(clock, peers)]
+    return rows + list(large_rows(Clock(turns=9, seconds=0.0), peers, 100_000 if quick else 1_000_000))
+
+
+def measure_in_subprocess(backend, quick):
+    """The rows by section, case and n; none where the backend does not load or a check fails: stderr tells."""
+    command = [sys.executable, __file__, MEASURE, *(["--quick"] if quick else [])]
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "NUMDIFF_BACKEND": backend}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        return {}
+    rows = [Row(**fields) for fields in json.loads(done.stdout)]
+    return {(row.section, row.case, row.n): row for row in rows}
+
+
+def table(found):
+    """The lines of the table; found: the rows of each backend."""
+    keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
+    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, END_TO_END, MEMORY)
+    width = max((len(case) for _, case, _ in keys), default=0) + 2
+    names = "".join(f" | {backend:<44}" for backend in BACKENDS)
+    columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)
+    yield f"{'':<{width}}{'':>8}{names}"
+    yield f"{'case':<{width}}{'n':>8}{columns}"
+    for section in sections:
+        of_section = [key for key in keys if key[0] == section]
+        if of_section:
+            yield f"\n{section}"
+        for key in of_section:
+            cells = (cell(found[backend].get(key), TARGETS.get(key, {}).get(backend)) for backend in BACKENDS)
+            yield f"{key[1]:<{width}}{key[2]:>8}" + "".join(f" | {text}" for text in cells)
+
+
+def cell(row, target):
+    if row is None:
+        return " " * 44
+    times = ("" if us is None else f"{us:.1f}" for us in (row.peer_us, row.own_us))
+    peer_us, own_us = times
+    limit = "" if target is None else f"{target:g}"
+    ok = {None: "", True: "yes", False: "NO"}[reached(row, target)]
+    return f"{peer_us:>11}{own_us:>12}{row.ratio:>8.2f}{limit:>8}{ok:>5}"
+
+
+def reached(row, target):
+    if target is None:
+        return None
+    return row.ratio <= target if row.section in AT_MOST else row.ratio >= target
+
+
+def installed(name):
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"no {name}: its rows are left out"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer turns, and 100,000 for 1,000,000: a rough picture")
+    parser.add_argument(MEASURE, action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps([asdict(row) for row in measure(options.quick)]))
+        return
+
+    found = {backend: measure_in_subprocess(backend, options.quick) for backend in BACKENDS}
+    versions = ", ".join(installed(name) for name in ("numdiff", "numpy", "scipy", "statsmodels"))
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
+    states = (f"{backend} {'ran' if rows else 'FAILED, see above'}" for backend, rows in found.items())
+    print(f"backends: {', '.join(states)}\n")
+    print(*(line.rstrip() for line in table(found)), sep="\n")
+    judged = [
+        reached(row, TARGETS[key][backend])
+        for backend, rows in found.items()
+        for key, row in rows.items()
+        if backend in TARGETS.get(key, {})
+    ]
+    print(f"\n{sum(judged)} of {len(judged)} targets reached. Ratios are medians over the turns; so are times.")
+    if not all(found.values()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Every test that names `backend` (or a fixture that does) runs on both backends; the id says which.
+
+NUMDIFF_BACKEND=c or =python leaves one. A missing extension fails here: the fallback is never tested in its place.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+import pytest
+
+import numdiff._difference
+
+CHOSEN = os.environ.get("NUMDIFF_BACKEND") or "auto"
+BACKENDS = ["c", "python"] if CHOSEN == "auto" else [CHOSEN]
+MODULES = {"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}
+
+
+@pytest.fixture(params=BACKENDS, autouse=True)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The backend of this test, in place of the one chosen at import."""
+    monkeypatch.setattr(numdiff._difference, "kernels", importlib.import_module(MODULES[request.param]))
+    return str(request.param)
+
+
+class Counted:
+    """A function that counts its calls and keeps a copy of every x."""
+
+    def __init__(self, fun):
+        self.fun = fun
+        self.nfev = 0
+        self.seen = []
+
+    def __call__(self, x, *args, **kwargs):
+        self.nfev += 1
+        self.seen.append(x.copy())
+        return self.fun(x, *args, **kwargs)
+
+
+@pytest.fixture
+def counted():
+    return Counted

@@ -1,0 +1,289 @@
+"""The kernels themselves: closed forms, order of convergence, bits, counts, and what fun sees."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numdiff import _kernels_py, _stencils
+from numdiff._kernels_py import INVALID, NO_STEP, NONFINITE, OVERFLOW, WRITTEN
+from numdiff._stencils import CENTRAL, FORWARD, ONE_SIDED
+
+ROWS = {"forward": FORWARD, "central": CENTRAL, "one_sided": ONE_SIDED}
+ORDER = {"forward": 1, "central": 2, "one_sided": 2}
+
+
+def kernels_of(backend):
+    return importlib.import_module({"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}[backend])
+
+
+def run(kernels, fun, x0, h, stencil, m=1, f0=None, index=None, first=None, args=(), values=None):
+    x0 = np.asarray(x0, float)
+    count = x0.size if index is None else len(index)
+    h = np.full(x0.shape if index is None else count, h) if np.ndim(h) == 0 else np.asarray(h, float)
+    out = np.full(count if m == 1 else (count, m), 777.0)
+    index = None if index is None else np.asarray(index, np.intp)
+    values = values or (float if m == 1 else lambda v: np.array(v, float))
+    status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out)
+    return out, status, nfev
+
+
+@pytest.fixture
+def kernels(backend):
+    return kernels_of(backend)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_weights_satisfy_the_moment_conditions(name):
+    # sum w = 0, sum w o = scale * width, sum w o^k = 0 up to the order: these make a first derivative of that order
+    offsets, weights, scale = ROWS[name]
+    width = offsets[-1] - offsets[0]
+    moments = [sum(w * o**k for o, w in zip(offsets, weights, strict=True)) for k in range(ORDER[name] + 2)]
+    assert moments[0] == 0
+    assert moments[1] == scale * width
+    assert all(moment == 0 for moment in moments[2 : ORDER[name] + 1])
+    assert moments[ORDER[name] + 1] != 0
+    assert list(offsets) == sorted(offsets)
+
+
+def test_rows_are_all_tested():
+    rows = [value for value in vars(_stencils).values() if isinstance(value, tuple) and len(value) == 3]
+    assert sorted(rows) == sorted(ROWS.values())
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_order_of_convergence(kernels, name):
+    x, errors = 0.7, []
+    for h in (1e-2, 5e-3):
+        df, status, _ = run(kernels, lambda v: float(np.exp(v[0])), [x], h, ROWS[name], f0=float(np.exp(x)))
+        assert status == 0
+        errors.append(abs(df[0] - np.exp(x)))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(ORDER[name], abs=0.05)
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_exact_for_polynomials_of_its_order(kernels, name, sign):
+    # steps and points are dyadic, so every operation is exact
+    h = sign * 0.25
+    x0 = np.array([1.0, -2.0, 0.5])
+    power = ORDER[name]
+    df, status, _ = run(kernels, lambda v: float((v**power).sum()), x0, h, ROWS[name], f0=float((x0**power).sum()))
+    assert status == 0
+    assert df.tolist() == (power * x0 ** (power - 1)).tolist()
+
+
+def test_vector_functions_and_ranges(kernels):
+    A = np.arange(12.0).reshape(4, 3)
+    x0 = np.array([1.0, 2.0, -3.0])
+    out, status, nfev = run(kernels, lambda x: A @ x, x0, 0.5, CENTRAL, m=4)
+    assert status == 0
+    assert nfev == 6
+    assert out.tolist() == A.T.tolist()
+    part, _, nfev = run(kernels, lambda x: A @ x, x0, 0.5, FORWARD, m=4, f0=A @ x0, index=[2, 0])
+    assert nfev == 2
+    assert part.tolist() == A.T[[2, 0]].tolist()
+
+
+def test_divides_by_the_step_taken(kernels):
+    # f(x) = x: the quotient is 1 only if the divisor is (x + h) - x, not h
+    for x in (1.0, 3.3, 1e5):
+        df, _, _ = run(kernels, lambda v: float(v[0]), [x], 1.23456789e-8, FORWARD, f0=x)
+        assert df[0] == 1.0
+
+
+def test_first_value_saves_its_call(kernels, counted):
+    f = counted(lambda x: float(x[0] ** 2))
+    df, status, nfev = run(kernels, f, [2.0], 0.5, CENTRAL, first=1.5**2)
+    assert (df[0], status, nfev, f.nfev) == (4.0, 0, 1, 1)
+
+
+def test_args_are_passed(kernels):
+    df, _, _ = run(kernels, lambda x, a, b: a * float(x[0]) + b, [2.0], 0.5, CENTRAL, args=(3.0, 1.0))
+    assert df[0] == 3.0
+
+
+def test_no_step_is_found_before_any_call(kernels, counted):
+    f = counted(lambda x: 0.0)
+    _, status, nfev = run(kernels, f, [1.0, 1e20], 1e-8, CENTRAL)
+    assert (status, nfev, f.nfev) == (NO_STEP, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "remarks"),
+    [
+        ((1.0, 2.0), 0),
+        ((np.nan, 1.0), NONFINITE),
+        ((np.inf, 1.0), NONFINITE),
+        ((np.inf, np.inf), NONFINITE | INVALID),
+        ((-1e308, 1e308), NONFINITE | OVERFLOW),
+        ((np.inf, np.nan), NONFINITE),
+    ],
+)
+@pytest.mark.parametrize("m", [1, 2])
+def test_remarks(kernels, values, remarks, m):
+    each = iter(values)
+    fun = (lambda x: next(each)) if m == 1 else (lambda x: [next(each), 1.0])
+    _, status, _ = run(kernels, fun, [1.0], 0.5, CENTRAL, m=m)
+    assert status == remarks
+
+
+def test_x0_is_never_touched_and_fun_sees_the_right_points(kernels, counted):
+    x0 = np.array([1.0, -0.0, 3.0])
+    before = x0.tobytes()
+    f = counted(lambda x: 0.0)
+    run(kernels, f, x0, 0.5, CENTRAL)
+    assert x0.tobytes() == before
+    expected = [x0 + s * 0.5 * e for e in np.eye(3) for s in (-1, 1)]
+    assert np.array_equal(f.seen, expected)
+
+
+def test_kept_arrays_keep_their_values(kernels):
+    kept = []
+    x0 = np.arange(200.0)
+
+    def fun(x):
+        kept.append(x if len(kept) % 2 else x[:])  # the array, or a view of it
+        return float(x.sum())
+
+    df, status, nfev = run(kernels, fun, x0, 0.5, CENTRAL)
+    assert (status, nfev) == (0, 400)
+    assert np.allclose(df, 1.0, atol=1e-11)
+    for k, x in enumerate(kept):
+        expected = x0.copy()
+        expected[k // 2] += 0.5 if k % 2 else -0.5
+        assert np.array_equal(x, expected)
+
+
+def test_kept_by_a_method_that_stores_its_tuple(kernels):
+    # an exception keeps the very tuple it was called with: its array is kept with it
+    kept = []
+
+    def value(error):
+        kept.append(error)
+        return float(error.args[0][0])
+
+    df, status, _ = run(kernels, ValueError, [1.0, 2.0], 0.5, CENTRAL, values=value)
+    assert status == 0
+    assert [error.args[0].tolist() for error in kept] == [[0.5, 2.0], [1.5, 2.0], [1.0, 1.5], [1.0, 2.5]]
+
+
+def test_no_array_is_shared_with_what_was_kept_earlier(kernels):
+    seen = []
+
+    def fun(x):
+        seen.append(id(x))
+        return 0.0
+
+    run(kernels, fun, np.zeros(50), 0.5, CENTRAL)
+    assert len(set(seen)) == 1  # and without need none is copied
+
+
+WRITERS = {
+    "zeroes": lambda x, k: x.fill(0),
+    "negates": lambda x, k: np.negative(x, out=x),
+    "reverses": lambda x, k: x.__setitem__(slice(None), x[::-1].copy()),
+    "toggles one": lambda x, k: x.__setitem__(-1, -x[-1]),
+    "centres": lambda x, k: np.subtract(x, x.mean(), out=x),
+}
+
+
+@pytest.mark.parametrize("n", [2, 64, 65, 300])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_systematic_writes_are_seen_at_the_first_call(kernels, writer, n):
+    x0 = np.arange(1.0, n + 1)
+    write = WRITERS[writer]
+
+    def fun(x):
+        write(x, 0)
+        return 1.0
+
+    _, status, nfev = run(kernels, fun, x0, 0.5, CENTRAL)
+    assert (status, nfev) == (WRITTEN, 1)
+
+
+@pytest.mark.parametrize("n", [3, 65, 200])
+def test_one_write_at_any_call_to_any_place_is_seen(kernels, n):
+    x0 = np.arange(1.0, n + 1)
+    for k in range(0, 2 * n, max(1, n // 10)):
+        for place in range(0, n, max(1, n // 10)):
+            calls = iter(range(10**6))
+
+            def fun(x, calls=calls, k=k, place=place):
+                if next(calls) == k:
+                    x[place] = 99.5
+                return 1.0
+
+            _, status, _ = run(kernels, fun, x0, 0.5, CENTRAL)
+            assert status == WRITTEN, (k, place)
+
+
+def test_exceptions_leave_at_once_and_unchanged(kernels, counted):
+    error = RuntimeError("mine")
+    for k in range(6):
+        f = counted(lambda x: 0.0)
+
+        def fun(x, f=f, k=k):
+            f(x)
+            if f.nfev == k + 1:
+                raise error
+            return 0.0
+
+        with pytest.raises(RuntimeError) as caught:
+            run(kernels, fun, [1.0, 2.0, 3.0], 0.5, CENTRAL)
+        assert caught.value is error
+        assert f.nfev == k + 1
+
+
+finite = st.floats(-1e3, 1e3)
+
+
+@given(
+    x0=st.lists(finite, min_size=1, max_size=90),
+    h=st.floats(1e-9, 1.0) | st.floats(-1.0, -1e-9),
+    name=st.sampled_from(sorted(ROWS)),
+    m=st.integers(1, 3),
+    writes_at=st.none() | st.integers(0, 200),
+    keeps=st.booleans(),
+)
+def test_both_backends_give_the_same_bits_statuses_and_counts(x0, h, name, m, writes_at, keeps):
+    x0 = np.array(x0)
+    # numbers that exercise signed zeros, nan and inf as well
+    specials = np.array([0.0, -0.0, np.nan, np.inf, 1e308])
+
+    def answer(kernels):
+        kept, calls = [], iter(range(10**6))
+
+        def fun(x):
+            call = next(calls)
+            if keeps:
+                kept.append(x)
+            value = float(np.sin(x).sum() + 3.0 * x[0] * x[-1])
+            if call % 7 == 5:
+                value = float(specials[call % 5])
+            if call == writes_at:
+                x[call % x.size] += 1.0
+            return value if m == 1 else np.linspace(1, 2, m) * value
+
+        f0 = 0.25 if m == 1 else np.full(m, 0.25)
+        out, status, nfev = run(kernels, fun, x0, h, ROWS[name], m=m, f0=f0)
+        return (out.tobytes() if status >= 0 else None), status, nfev
+
+    with np.errstate(all="ignore"):
+        a, b = (answer(kernels_of(backend)) for backend in ("c", "python"))
+    assert a[1:] == b[1:]
+    if a[0] is not None:
+        left, right = (np.frombuffer(bits) for bits in (a[0], b[0]))
+        assert np.array_equal(left, right, equal_nan=True)
+        assert np.array_equal(np.signbit(left), np.signbit(right)) or np.isnan(left).any()
+
+
+def test_the_surface_of_the_backends_is_equal():
+    twin = inspect.signature(_kernels_py.difference)
+    door = inspect.signature(kernels_of("c").difference)
+    assert list(twin.parameters) == list(door.parameters)
