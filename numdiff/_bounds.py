@@ -13,13 +13,13 @@ from ._steps import EPS, MAX
 Float = NDArray[np.float64]
 
 
-def as_bounds(bounds: Any, x0: Float) -> tuple[Float, Float] | None:
-    """(lb, ub), flat, or None where nothing is bounded; x0 is clipped in place where it is outside by rounding only."""
+def as_bounds(bounds: Any, x0: Float, moderate: bool) -> tuple[Float, Float] | None:
+    """(lb, ub), flat, or None where nothing is bounded; x0 is clipped in place where it is outside by rounding only.
+
+    Where x0 is not moderate, x + h could be inf: then the largest floats are the bounds.
+    """
     if bounds is None:
-        if not np.count_nonzero(np.abs(x0) > MAX / 2):
-            return None
-        # So near the largest float x + h could be inf.
-        return np.full(x0.size, -MAX), np.full(x0.size, MAX)
+        return None if moderate else (np.full(x0.size, -MAX), np.full(x0.size, MAX))
     try:
         lower, upper = bounds
     except (TypeError, ValueError):

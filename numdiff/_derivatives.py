@@ -342,7 +342,7 @@ def _differentiate(
     """The derivatives by the chosen components; with_value evaluates fun(x0) in any case."""
     kind = _method(method)
     fun, args = bind(fun, args, kwargs)
-    point = as_point(x0)
+    point, moderate = as_point(x0)
     if rel_step is not None and abs_step is not None:
         raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
     options = StepOptions(
@@ -350,7 +350,7 @@ def _differentiate(
         positive("abs_step", abs_step, point.shape),
         positive("x_scale", x_scale, point.shape),
     )
-    limits = as_bounds(bounds, point)
+    limits = as_bounds(bounds, point, moderate)
     index = as_indices(indices, point.shape)
     run = Run(fun, args, point, scalar, f0)
     if with_value:
@@ -382,7 +382,11 @@ def _differentiate(
     if remarks & NONFINITE or suspects is not None:
         steps = np.repeat(steps[:, None], rows.shape[1], axis=1)
         flags = np.zeros(rows.shape, np.intp) if flags is None else flags
-        Rescue(run, plan, rows, steps, flags).search(suspects)
+        wanting = ~np.isfinite(rows) if suspects is None else ~np.isfinite(rows) | suspects
+        chosen = np.flatnonzero(wanting.any(axis=1))
+        rescue = Rescue(run, plan.take(chosen), rows[chosen], steps[chosen], flags[chosen])
+        rescue.search(None if suspects is None else suspects[chosen])
+        rows[chosen], steps[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
     return _Found(run, kind, rows, steps, flags)
 
 

@@ -13,7 +13,7 @@ from ._backend import kernels
 from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
 from ._stencils import Stencil
-from ._steps import eps_of
+from ._steps import EPS, eps_of
 
 Float = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ class Run:
         self.nfev += 1
         result = self.learn(numbers(value)) if self.m is None else self.values(value)
         if self.eps is None:
-            self.eps = eps_of(dtype_of(value))
+            self.eps = EPS if isinstance(value, float) else eps_of(dtype_of(value))
         return result
 
     def need_f0(self) -> Any:

@@ -27,19 +27,19 @@ def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
 
     Known only where f(x0) is: central differences, whose points are on both sides, meet the end of a domain anyway.
     """
-    if run.f0 is None or not plan.default_steps:
+    if run.f0 is None or plan.longest_at_0 is None:
         return None
-    reach = np.abs(plan.h)
-    reach /= _NEAR
-    tiny = plan.x < reach
-    tiny &= plan.x > np.negative(reach, out=reach)  # in place: n may be large
-    if not np.count_nonzero(tiny):
+    near = np.abs(plan.x) < plan.longest_at_0 / _NEAR
+    if not np.count_nonzero(near):
         return None
-    tiny &= (plan.x != 0) & plan.free
+    near = np.flatnonzero(near & (plan.x != 0) & plan.free)
+    near = near[np.abs(plan.x[near]) < np.abs(plan.h[near]) / _NEAR]
     with np.errstate(all="ignore"):
-        change = np.abs(rows * (2.0 if plan.kind == "central" else 1.0) * plan.h[:, None])
+        change = np.abs(rows[near] * (2.0 if plan.kind == "central" else 1.0) * plan.h[near, None])
         size = np.maximum(np.abs(run.f0), change)
-        return np.asarray(tiny[:, None] & (change > 1e-3 * size) & np.isfinite(rows))
+    found = np.zeros(rows.shape, bool)
+    found[near] = (change > 1e-3 * size) & np.isfinite(rows[near])
+    return found if found.any() else None
 
 
 class Rescue:

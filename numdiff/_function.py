@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
 
+_LARGE = np.array(1e300)  # an array: NumPy takes it faster than a number
+
 
 def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """fun and args as the kernels take them: fun(x, *args), a tuple, keywords bound."""
@@ -28,8 +30,11 @@ def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None) -> tuple[Callabl
     return fun, tuple(args)
 
 
-def as_point(x0: ArrayLike) -> Float:
-    """A private float64 copy of x0, of any shape; an error unless it is real and finite."""
+def as_point(x0: ArrayLike) -> tuple[Float, bool]:
+    """A private float64 copy of x0, of any shape, and whether all of it is so far from overflow that x + h is finite.
+
+    An error unless it is real and finite.
+    """
     array = np.asarray(x0)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"`x0` must be a real number or an array of them; it is {describe(x0)}")
@@ -37,11 +42,11 @@ def as_point(x0: ArrayLike) -> Float:
         raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
     point = np.array(array, dtype=np.float64, order="C", subok=False)
     flat = point.reshape(-1)
-    finite = np.isfinite(flat)
-    if np.count_nonzero(finite) < flat.size:
-        where = int(np.flatnonzero(~finite)[0])
+    moderate = bool(np.count_nonzero(np.abs(flat) < _LARGE) == flat.size)
+    if not moderate and not np.isfinite(flat).all():
+        where = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise ValueError(f"`x0` must be finite; {component('x0', where, point.shape)} is {flat[where]}")
-    return point
+    return point, moderate
 
 
 def as_indices(indices: Any, shape: tuple[int, ...]) -> NDArray[np.intp] | None:

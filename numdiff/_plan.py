@@ -46,7 +46,7 @@ class Plan:
     index: NDArray[np.intp] | None  # their coordinates in the flat x0; None: all
     x: Float
     h: Float  # signed
-    default_steps: bool
+    longest_at_0: Any = None  # of the default steps, that for x much smaller than x_scale; None: not default steps
     lb: Any = None  # None: unbounded
     ub: Any = None
     one_sided: Mask | None = None  # central only: where ONE_SIDED takes the place of CENTRAL
@@ -68,6 +68,12 @@ class Plan:
     @property
     def coordinates(self) -> NDArray[np.intp]:
         return np.arange(self.x.size) if self.index is None else self.index
+
+    def take(self, chosen: NDArray[np.intp]) -> Plan:
+        """The plan of some of the components."""
+        arrays: tuple[Any, ...] = (self.lb, self.ub, self.one_sided, self.not_free, self.flags)
+        parts: list[Any] = [None if array is None else array[chosen] for array in arrays]
+        return Plan(self.kind, self.coordinates[chosen], self.x[chosen], self.h[chosen], self.longest_at_0, *parts)
 
     def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
         """The free components by stencil."""
@@ -101,14 +107,18 @@ def make_plan(
         x = x[index]
         options = options.of(index)
     order = 2 if kind == "central" else 1
-    h = steps(x, default_step(eps, order), options.rel_step, options.abs_step, options.x_scale)
+    relative = default_step(eps, order)
+    h = steps(x, relative, options.rel_step, options.abs_step, options.x_scale)
+    longest = None
+    if options.default:  # at most 1.5 times as long by the rounding to a power of two
+        longest = 1.5 * relative * (1.0 if options.x_scale is None else float(np.max(options.x_scale)))
     if kind == "backward":
         np.negative(h, out=h)
     if limits is None:
         exact = taken(x, h)
         if np.count_nonzero(exact) < exact.size:
             raise _lost(x0, index, x, h, options)
-        return Plan(kind, index, x, exact, options.default)
+        return Plan(kind, index, x, exact, longest)
 
     lb, ub = limits if index is None else (limits[0][index], limits[1][index])
     wanted = h
@@ -128,7 +138,7 @@ def make_plan(
     flags[np.abs(h) < np.abs(wanted) * (1 - 1e-6)] |= Flag.shrunk
     flags[not_free] = Flag.fixed
     return Plan(
-        kind, index, x, h, options.default, lb, ub,
+        kind, index, x, h, longest, lb, ub,
         one_sided if kind == "central" and one_sided.any() else None,
         not_free if not_free.any() else None,
         flags if flags.any() else None,

@@ -12,6 +12,11 @@ from ._function import component
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+# Arrays: NumPy takes them faster than numbers.
+_ONE = np.array(1.0)
+_HALF = np.array(1 << 51, np.int64)
+_NO_SIGNIFICAND = np.array(~((1 << 52) - 1), np.int64)
+
 EPS = float(np.finfo(np.float64).eps)
 MAX = float(np.finfo(np.float64).max)
 
@@ -54,15 +59,15 @@ def steps(x: Float, relative: float, rel_step: Float | None, abs_step: Float | N
     if abs_step is not None:
         return np.array(np.broadcast_to(abs_step, x.shape))
     h = np.abs(x)
-    np.maximum(h, 1.0 if x_scale is None else x_scale, out=h)
+    np.maximum(h, _ONE if x_scale is None else x_scale, out=h)
     if rel_step is not None:
         h *= rel_step
         return h
     h *= relative
     # To the nearest power of two, in place: half of the significand's range up, then the significand off.
     bits = h.view(np.int64)
-    bits += 1 << 51
-    bits &= ~((1 << 52) - 1)
+    bits += _HALF
+    bits &= _NO_SIGNIFICAND
     return h
 
 
