@@ -58,7 +58,7 @@ def approx_fprime(xk: ArrayLike, f: Callable[..., Any], epsilon: Any = EPSILON, 
     Examples
     --------
     >>> import numpy as np, numdiff
-    >>> numdiff.approx_fprime(2.0, lambda x: x[0]**2, 1e-6).round(9)
+    >>> numdiff.approx_fprime([2.0], lambda x: x[0] ** 2, 1e-6).round(9)
     array([4.000001])
     """
     x0 = np.asarray(xk, float)

@@ -93,8 +93,9 @@ def gradient(
 
     Notes
     -----
-    Calls of fun, for n components: 2n (central), n + 1 or n with f0 (forward, backward), n + 2 (complex). One more
-    where a bound makes a central difference one-sided, or where the first value shows a coarser dtype than float64.
+    Calls of fun, for n components: 2n (central), n + 1 or n with f0 (forward, backward), n + 2 (complex; n + 4 where
+    its check needs a closer look, as at a minimum). One more where a bound makes a central difference one-sided, or
+    where the first value shows a coarser dtype than float64.
     Where fun is not finite at a stencil point the step is shrunk, or one side is taken, or that component is nan; flags
     say so. Order of accuracy: 2, 1, 1; complex steps are exact to rounding. Relative errors for a smooth function of
     size 1: 1e-11, 1e-8, 1e-8, 1e-16. Nocedal and Wright, Numerical Optimization, section 8.1; Squire and Trapp, SIAM

@@ -2,7 +2,8 @@
 
 The singularity that is met most is at 0, so the first smaller step is 0.03 |x| where that is smaller; then tenths,
 until all points are finite, and once more, because a step that just fits is too long for a function that ends there.
-If no step gives finite values, one side only; then nan in that component alone. Each leaves a flag.
+A step that f does not feel, because the rest of f is too large beside the change, is no step. If none is left, one side
+only; then nan in that component alone. Each leaves a flag.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ._difference import Run
 from ._plan import Plan
 from ._result import Flag
 from ._stencils import FORWARD, ONE_SIDED, Stencil
+from ._steps import EPS
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -73,6 +75,13 @@ class Rescue:
         rows[pending | hopeless] = np.nan
         self.flags[pending | hopeless] |= Flag.nonfinite
 
+    def _felt(self, new: Float, h: Float, stencil: Stencil) -> Mask:
+        """Where f changes over the stencil by so much more than its rounding that the quotient is right to 1 %."""
+        width = stencil[0][-1] - stencil[0][0]
+        with np.errstate(all="ignore"):
+            change = np.abs(new * (width * h)[:, None])
+            return np.asarray(change > 100 * (self.run.eps or EPS) * np.abs(self.run.f0))
+
     def _shrink(self, pending: Mask, h: Float, stencil: Stencil, flag: Flag) -> Mask:
         """Try h, h / 10, ...: what is still pending after that. A first step of one side only needs no smaller one."""
         seen = np.zeros_like(pending)
@@ -81,7 +90,7 @@ class Rescue:
             todo = np.flatnonzero(pending.any(axis=1) & inside)
             if todo.size:
                 new, _ = self.run.difference(self.plan.coordinates[todo], h[todo], stencil)
-                finite = pending[todo] & np.isfinite(new)
+                finite = pending[todo] & np.isfinite(new) & self._felt(new, h[todo], stencil)
                 self.rows[todo] = np.where(finite, new, self.rows[todo])
                 self.steps[todo] = np.where(finite, h[todo, None], self.steps[todo])
                 flags = flag | (Flag.shrunk if round_ else Flag.ok)

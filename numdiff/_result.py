@@ -75,7 +75,8 @@ class DerivativeResult:
 
 
 def _indented(value: Any) -> str:
-    return str(value).replace("\n", "\n" + " " * 8)
+    with np.printoptions(threshold=60):
+        return str(value).replace("\n", "\n" + " " * 8)
 
 
 def _flags(flag: NDArray[np.intp] | int) -> str:

@@ -75,7 +75,16 @@ def vector(x):
     return np.array([x[0] ** 2, x[-1] * 3, np.sin(x).sum()])
 
 
-FUNCTIONS = [sphere, vector, lambda x: float(x[0]), lambda x: x, lambda x: x[:1], lambda x: [1, 2], lambda x: 7, lambda x: []]
+FUNCTIONS = [
+    sphere,
+    vector,
+    lambda x: float(x[0]),
+    lambda x: x,
+    lambda x: x[:1],
+    lambda x: [1, 2],
+    lambda x: 7,
+    lambda x: [],
+]
 POINTS = [
     [1.0, -2.0, 0.0],
     2.0,
@@ -101,7 +110,8 @@ def test_points_and_functions(k, point):
 
 
 @pytest.mark.parametrize(
-    "epsilon", [1e-6, -1e-6, 0.0, None, 1e-30, [1e-6, -1e-5, 1e-7], [1e-6], np.nan, [1e-6, 0, 1e-6], np.float32(1e-3), 1]
+    "epsilon",
+    [1e-6, -1e-6, 0.0, None, 1e-30, [1e-6, -1e-5, 1e-7], [1e-6], np.nan, [1e-6, 0, 1e-6], np.float32(1e-3), 1],
 )
 def test_epsilon(epsilon):
     for fun in (sphere, vector):
@@ -114,7 +124,9 @@ def test_arguments_are_passed():
         assert_same("approx_derivative", sphere, [1.0, 2.0], **extra)
 
 
-@pytest.mark.parametrize("value", [None, "text", True, np.array([True, False]), 1 + 2j, np.array([1j, 2.0]), object(), [[1.0]]])
+@pytest.mark.parametrize(
+    "value", [None, "text", True, np.array([True, False]), 1 + 2j, np.array([1j, 2.0]), object(), [[1.0]]]
+)
 def test_values_that_are_no_real_numbers(value):
     assert_same("approx_fprime", [1.0, 2.0], lambda x: value)
     for method in ("2-point", "3-point"):
@@ -201,7 +213,8 @@ def test_workers(method):
 def test_workers_in_processes():
     x0 = np.array([0.5, 1.5, 2.0])
     assert same_bits(
-        numdiff.approx_derivative(scipy.optimize.rosen, x0, workers=2), SCIPY["approx_derivative"](scipy.optimize.rosen, x0)
+        numdiff.approx_derivative(scipy.optimize.rosen, x0, workers=2),
+        SCIPY["approx_derivative"](scipy.optimize.rosen, x0),
     )
 
 
@@ -210,9 +223,11 @@ def test_nfev_is_a_counter_in_fun(counted):
         for f0 in (None, [sphere(np.array([1.0, 2.0]))]):
             f = counted(sphere)
             _, info = numdiff.approx_derivative(f, [1.0, 2.0], method, f0=f0, full_output=True)
-            assert info["nfev"] == f.nfev == SCIPY["approx_derivative"](
-                sphere, [1.0, 2.0], method, f0=f0, full_output=True
-            )[1]["nfev"]
+            assert (
+                info["nfev"]
+                == f.nfev
+                == SCIPY["approx_derivative"](sphere, [1.0, 2.0], method, f0=f0, full_output=True)[1]["nfev"]
+            )
 
 
 def test_the_users_array_is_not_handed_out():

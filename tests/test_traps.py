@@ -289,7 +289,9 @@ def test_a_matrix_for_jacobian():
 
 
 @pytest.mark.parametrize("later", [1, 2, 4])
-@pytest.mark.parametrize("derivative", [jacobian, lambda f, x: approx_derivative(f, x), lambda f, x: approx_fprime(x, f)])
+@pytest.mark.parametrize(
+    "derivative", [jacobian, lambda f, x: approx_derivative(f, x), lambda f, x: approx_fprime(x, f)]
+)
 def test_fun_changes_its_shape_midway(later, derivative):
     calls = []
 
@@ -409,9 +411,7 @@ def test_float32_x0_is_passed_as_float64_by_own_names_and_as_is_by_scipys(counte
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("fun", "x", "true"), [(np.log, 1e-9, 1e9), (np.sqrt, 1e-12, 5e5), (np.log, 1e-300, 1e300)]
-)
+@pytest.mark.parametrize(("fun", "x", "true"), [(np.log, 1e-9, 1e9), (np.sqrt, 1e-12, 5e5), (np.log, 1e-300, 1e300)])
 def test_near_the_end_of_a_domain(method, fun, x, true):
     def f(v):
         with np.errstate(all="ignore"):
@@ -576,7 +576,9 @@ def test_masked_x0():
 # Memory
 
 
-@pytest.mark.parametrize("derivative", [lambda f, x: gradient(f, x, method="forward"), lambda f, x: approx_fprime(x, f)])
+@pytest.mark.parametrize(
+    "derivative", [lambda f, x: gradient(f, x, method="forward"), lambda f, x: approx_fprime(x, f)]
+)
 def test_workspace_is_at_most_4n_doubles(derivative):
     n = 200_000
     x0 = np.linspace(1, 2, n)
@@ -593,7 +595,12 @@ def test_workspace_is_at_most_4n_doubles(derivative):
 def test_the_complex_step_verifies_itself():
     x0 = np.array([1.0, -2.0, 3.0])
     assert np.allclose(gradient(lambda x: (x**3).sum(), x0, method="complex"), 3 * x0**2, rtol=1e-15)
-    for bad in (lambda x: np.abs(x).sum(), lambda x: np.linalg.norm(x), lambda x: max(x.real), lambda x: float(x[0].real)):
+    for bad in (
+        lambda x: np.abs(x).sum(),
+        lambda x: np.linalg.norm(x),
+        lambda x: max(x.real),
+        lambda x: float(x[0].real),
+    ):
         with pytest.raises(ValueError, match="central difference"):
             gradient(bad, x0, method="cs")
     with pytest.raises(TypeError):
@@ -604,3 +611,11 @@ def test_the_complex_step_verifies_itself():
 
 def test_numdiff_has_no_state_between_calls():
     assert not [name for name, value in vars(numdiff).items() if isinstance(value, list | dict) and name[0] != "_"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("tiny", [1e-9, 1e-40, 1e-210, 5e-324])
+def test_a_smaller_step_that_is_lost_in_the_rest_of_f_is_not_taken(method, tiny):
+    # the change over 0.03 |x| would be 0 beside f: the longer step is the right one
+    g = gradient(lambda x: float(x[0] + 2 * x[1]), [1e-9, tiny], method=method)
+    assert np.allclose(g, [1.0, 2.0], rtol=1e-6)
