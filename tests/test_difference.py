@@ -168,7 +168,7 @@ def test_kept_by_a_method_that_stores_its_tuple(kernels):
         kept.append(error)
         return float(error.args[0][0])
 
-    df, status, _ = run(kernels, ValueError, [1.0, 2.0], 0.5, CENTRAL, values=value)
+    _, status, _ = run(kernels, ValueError, [1.0, 2.0], 0.5, CENTRAL, values=value)
     assert status == 0
     assert [error.args[0].tolist() for error in kept] == [[0.5, 2.0], [1.5, 2.0], [1.0, 1.5], [1.0, 2.5]]
 

@@ -356,8 +356,7 @@ def test_eight_threads_at_once():
         a = float(seed + 1)
         for _ in range(15):
             g = gradient(lambda x: a * float(x @ x), x0, method="forward")
-            kept = []
-            J = jacobian(lambda x: [kept.append(x) or a * x[0], x[1]], x0[:3])
+            J = jacobian(lambda x: [a * x[0], x[1]], x0[:3])
             if not np.allclose(g, 2 * a * x0, rtol=1e-5) or not np.allclose(J[0], [a, 0, 0], atol=1e-7):
                 failures.append(seed)
 
@@ -479,7 +478,7 @@ def test_never_outside_the_bounds(data):
     step = data.draw(st.none() | st.floats(1e-12, 1e3))
     for method in [*METHODS, "complex"]:
         try:
-            gradient(lambda x: fun(x.real) if method != "complex" else np.sum(x), x0, method=method, bounds=(lb, ub))
+            gradient(np.sum if method == "complex" else fun, x0, method=method, bounds=(lb, ub))
             if step is not None and method != "complex":
                 gradient(fun, x0, method=method, bounds=(lb, ub), abs_step=step)
         except ValueError as error:
