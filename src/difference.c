@@ -16,8 +16,8 @@ static int nonfinite(const double *values, ptrdiff_t m)
     return found;
 }
 
-int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
-                  ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df)
+int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
+                  ptrdiff_t end, const double *f0, double *fx, double *df)
 {
     const double *x0 = point->x0;
     ptrdiff_t m = point->m;

@@ -85,8 +85,8 @@ typedef struct nd_stencil {
  *
  * Calls f once for each k and each offset but 0, in that order. Any range of k may be computed by itself: the bits
  * of df do not depend on how the range is cut. On a stop df is undefined. */
-int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
-                  ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df);
+int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
+                  ptrdiff_t end, const double *f0, double *fx, double *df);
 
 #ifdef __cplusplus
 }
