@@ -223,6 +223,35 @@ def test_one_write_at_any_call_to_any_place_is_seen(kernels, n):
             assert status == WRITTEN, (k, place)
 
 
+def test_a_write_in_the_last_call_is_seen_by_the_last_look(kernels):
+    n = 200
+    for place in (0, 70, 130, n - 2):  # behind the coordinates that are moved, one in each block
+        calls = iter(range(10**6))
+
+        def fun(x, calls=calls, place=place):
+            if next(calls) == 2 * n - 1:
+                x[place] = 99.5
+            return 1.0
+
+        _, status, nfev = run(kernels, fun, np.arange(1.0, n + 1), 0.5, CENTRAL)
+        assert (status, nfev) == (WRITTEN, 2 * n)
+
+
+def test_a_write_that_is_undone_much_later_is_seen_by_the_block_in_turn(kernels):
+    n = 300  # five blocks
+    calls = iter(range(10**6))
+
+    def fun(x):
+        call = next(calls)
+        if call in (10, 100):
+            x[250] = 251.0 if call == 100 else 99.5
+        return 1.0
+
+    _, status, nfev = run(kernels, fun, np.arange(1.0, n + 1), 0.5, CENTRAL)
+    assert status == WRITTEN
+    assert 11 <= nfev <= 11 + 5
+
+
 def test_exceptions_leave_at_once_and_unchanged(kernels, counted):
     error = RuntimeError("mine")
     for k in range(6):
