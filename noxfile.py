@@ -92,11 +92,15 @@ def scipy_suite(session: nox.Session, backend: str) -> None:
 
 @nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
-    """Run the Python tests of the kernels on an extension built with sanitizers (Linux, gcc)."""
+    """Run the Python tests on an extension built with sanitizers (Linux, gcc)."""
     if not shutil.which("gcc"):
         session.skip("needs gcc")
-    build = session.create_tmp()  # not the shared one, whose cache would keep the option
-    install(session, "[test]", "c", "-C", "cmake.define.NUMDIFF_SANITIZE=ON", "-C", f"build-dir={build}/build")
+    settings = {
+        "cmake.define.NUMDIFF_SANITIZE": "ON",
+        "install.strip": "false",  # a report names functions and lines
+        "build-dir": f"{session.create_tmp()}/build",  # not the shared one, whose cache would keep the option
+    }
+    install(session, "[test]", "c", *(f"-C{name}={value}" for name, value in settings.items()))
 
     # A sanitizer that is not there finds nothing.
     where = "from importlib.util import find_spec; print(find_spec('numdiff._kernels_c').origin)"
@@ -111,9 +115,8 @@ def sanitize(session: nox.Session) -> None:
         "PYTHONMALLOC": "malloc",
         "NUMDIFF_BACKEND": "c",
     }
-    files = session.posargs or ["tests/test_traps.py", "tests/test_difference.py"]
     # -s, as pytest would keep the report to itself
-    session.run("python", "-m", "pytest", "-s", "-q", *files, env=environment)
+    session.run("python", "-m", "pytest", "-s", "-q", *(session.posargs or ["tests"]), env=environment)
 
 
 def gcc_file(name: str) -> str:

@@ -60,6 +60,7 @@ class Rescue:
             hopeless = pending & ~np.isfinite(self.run.need_f0())
             pending &= ~hopeless
 
+        before = self.rows.copy(), self.steps.copy(), self.flags.copy()
         h, size = plan.h, np.abs(plan.x)
         jump = np.where(size > 0, _NEAR * size, np.inf)
         smaller = np.copysign(np.minimum(0.1 * np.abs(h), jump), h)
@@ -67,6 +68,10 @@ class Rescue:
             here = np.zeros_like(pending)
             here[chosen] = (pending if suspects is None else pending | suspects)[chosen]
             pending &= ~here | self._shrink(here.copy(), smaller, stencil, Flag.shrunk)
+        if suspects is not None:  # where both steps agree, the longer one has less rounding in it
+            agree = suspects & (np.abs(self.rows - before[0]) <= 1e-3 * np.abs(before[0]))
+            for now, then in zip((self.rows, self.steps, self.flags), before, strict=True):
+                now[agree] = then[agree]
 
         one_sided = ONE_SIDED if plan.kind == "central" else FORWARD
         for side in (1.0, -1.0):

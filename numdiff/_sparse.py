@@ -156,7 +156,8 @@ def difference(
     """
     m, n = f0.size, x0.size
     structure, groups, kind = structure_and_groups(sparsity, m, n)
-    rows, cols = structure.tocoo().coords
+    entries = structure.tocoo()
+    rows, cols = entries.row, entries.col
     by_group = np.argsort(groups[cols], kind="stable")
     rows, cols = rows[by_group], cols[by_group]
     n_groups = int(groups.max()) + 1 if n else 0
