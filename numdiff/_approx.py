@@ -155,7 +155,7 @@ def approx_derivative(
     array([[3., 0.],
            [1., 0.]])
     """
-    if method not in _ORDER:
+    if method not in tuple(_ORDER):  # not hashed: it may be anything
         raise ValueError(f"Unknown method '{method}'. ")
     x0 = np.atleast_1d(np.asarray(x0))
     if x0.dtype.kind != "f":
@@ -211,6 +211,7 @@ def _difference(
         and x0.dtype == np.float64
         and f0.dtype.kind in "fiu"
         and f0.dtype.itemsize <= 8
+        and h.dtype == np.float64
         and np.isfinite(h).all()
     )
     if in_kernel:
@@ -219,7 +220,7 @@ def _difference(
             return (jacobian_t.reshape(-1) if f0.size == 1 else jacobian_t.T), nfev
         except NoStepError:
             pass  # a variable fixed by its bounds: NumPy gives nan and warns
-    if method != "cs" and f0.dtype.kind not in "fiu":
+    if method != "cs" and f0.dtype.kind not in "fiub":
         f0 - f0  # SciPy's error for values that cannot be subtracted
     stencils = None if method == "cs" else [stencil] * x0.size
     if stencils and mixed and one_sided is not None:

@@ -13,7 +13,7 @@ from . import _complex
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._domain import Rescue, suspect
-from ._function import as_indices, as_point, bind
+from ._function import as_indices, as_point, bind, check_kwargs
 from ._kernels_py import NONFINITE
 from ._plan import Plan, StepOptions, make_plan
 from ._result import DerivativeResult, Flag
@@ -281,6 +281,7 @@ def _check_options(options: dict[str, Any]) -> None:
         if name not in allowed:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
     _method(options.get("method", "central"))
+    check_kwargs(options.get("kwargs"))
 
 
 def _callable(derivative: Callable[..., Any], fun: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
@@ -368,9 +369,9 @@ def _differentiate(
 
     if plan.one_sided is None and plan.not_free is None:
         h = plan.h.reshape(point.shape) if index is None else plan.h
-        rows, remarks = run.difference(index, h, plan.stencil, first) if h.size else (np.empty((0, run.m or 1)), 0)
+        rows, remarks = run.difference(index, h, plan.stencil, first) if h.size else (np.empty((0, _columns(run))), 0)
     else:
-        rows, remarks = np.full((plan.h.size, run.m or 1), np.nan), 0
+        rows, remarks = np.full((plan.h.size, _columns(run)), np.nan), 0
         for chosen, stencil in plan.groups():
             rows[chosen], said = run.difference(plan.coordinates[chosen], plan.h[chosen], stencil, first)
             remarks |= said
@@ -389,6 +390,10 @@ def _differentiate(
         rescue.search(None if suspects is None else suspects[chosen])
         rows[chosen], steps[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
     return _Found(run, kind, rows, steps, flags)
+
+
+def _columns(run: Run) -> int:
+    return 1 if run.m is None else run.m
 
 
 def _first_value(run: Run, plan: Plan) -> Any:
@@ -415,12 +420,13 @@ def _by_complex_step(
     own = options.of(index)
     h = steps(plan.x, _COMPLEX_STEP, own.rel_step, own.abs_step, own.x_scale)
     found = _complex.complex_step(run, plan.coordinates[chosen], h[chosen])
-    if chosen.size:
-        _complex.verify(run, found, plan, chosen)
-    elif run.m is None:
+    unknown = _complex.verify(run, found, plan, chosen) if chosen.size else np.zeros(0, bool)
+    if run.m is None:
         run.need_f0()
-    rows = np.full((plan.h.size, run.m or 1), np.nan)
-    rows[chosen] = found.reshape(chosen.size, run.m or 1)
+    rows = np.full((plan.h.size, _columns(run)), np.nan)
+    rows[chosen] = found.reshape(chosen.size, _columns(run))
+    if unknown.any():  # fun is not finite around x0
+        rows[:, unknown] = np.nan
     flags = np.where(plan.free, 0, int(Flag.fixed))
-    flags = np.where(np.isnan(rows) & plan.free[:, None], int(Flag.nonfinite), flags[:, None])
+    flags = np.where(~np.isfinite(rows) & plan.free[:, None], int(Flag.nonfinite), flags[:, None])
     return _Found(run, "complex", rows, np.where(plan.free, h, np.nan), flags)

@@ -103,7 +103,7 @@ class Run:
             self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first
         )
         self.nfev += nfev
-        return rows.reshape(-1, self.m), remarks
+        return rows.reshape(h.size, self.m), remarks
 
 
 def first_point(x0: Float, coordinate: int, h: float, stencil: Stencil) -> Float:

@@ -1,9 +1,9 @@
-"""Where fun is not finite at a stencil point, or the step reaches far beyond |x|: smaller steps, one side, or nan.
+"""Where fun is not finite at a stencil point, or a one-sided step reaches far beyond an end of the domain.
 
-The singularity that is met most is at 0, so the first smaller step is 0.03 |x| where that is smaller; then tenths,
-until all points are finite, and once more, because a step that just fits is too long for a function that ends there.
-A step that f does not feel, because the rest of f is too large beside the change, is no step. If none is left, one side
-only; then nan in that component alone. Each leaves a flag.
+Smaller steps, then one side only, then nan in that component alone; each leaves a flag. The ends of a domain that are
+met most are 0 and the bounds, so the first smaller step is 0.03 of the distance to them where that is smaller; then
+tenths, until all points are finite, and once more, because a step that just fits is too long for a function that ends
+there. A step that f does not feel, because the rest of f is too large beside the change, is no better for being short.
 """
 
 from __future__ import annotations
@@ -14,33 +14,37 @@ from numpy.typing import NDArray
 from ._difference import Run
 from ._plan import Plan
 from ._result import Flag
-from ._stencils import FORWARD, ONE_SIDED, Stencil
-from ._steps import EPS
+from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
+from ._steps import EPS, taken
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_NEAR = 0.03  # of |x|: a step that keeps clear of a singularity at 0
+_NEAR = 0.03  # of the distance to an end: a step that keeps clear of it
 _ROUNDS = 12  # from eps^(1/3) |x| in tenths to the spacing of floats at x
+_ROUNDS_ONE_SIDED = 4
+_FELT = 1e4  # rounding errors of f: a change so large gives a quotient right to 1e-4
 
 
 def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
-    """Where a default step, long beside a tiny x, changed f by more than 0.1 %: log at 1e-9, from one side.
+    """Where a one-sided default step, long beside the distance to an end, changed f by more than 0.1 %: log at 1e-9.
 
-    Known only where f(x0) is: central differences, whose points are on both sides, meet the end of a domain anyway.
+    A central difference has points on both sides, and so meets the end itself.
     """
-    if run.f0 is None or plan.longest_at_0 is None:
+    if run.f0 is None or plan.longest_at_0 is None or (plan.stencil is CENTRAL and plan.one_sided is None):
         return None
-    near = np.abs(plan.x) < plan.longest_at_0 / _NEAR
-    if not np.count_nonzero(near):
+    if plan.lb is None and not np.count_nonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR):
         return None
-    near = np.flatnonzero(near & (plan.x != 0) & plan.free)
-    near = near[np.abs(plan.x[near]) < np.abs(plan.h[near]) / _NEAR]
+    near = plan.free & (plan.distance() < np.abs(plan.h) / _NEAR)
+    if plan.one_sided is not None:
+        near &= plan.one_sided
+    chosen = np.flatnonzero(near)
+    width = plan.stencil_width(chosen)
     with np.errstate(all="ignore"):
-        change = np.abs(rows[near] * (2.0 if plan.kind == "central" else 1.0) * plan.h[near, None])
+        change = np.abs(rows[chosen] * (width * plan.h[chosen])[:, None])
         size = np.maximum(np.abs(run.f0), change)
     found = np.zeros(rows.shape, bool)
-    found[near] = (change > 1e-3 * size) & np.isfinite(rows[near])
+    found[chosen] = (change > 1e-3 * size) & np.isfinite(rows[chosen])
     return found if found.any() else None
 
 
@@ -52,7 +56,7 @@ class Rescue:
         self.rows, self.steps, self.flags = rows, steps, flags
 
     def search(self, suspects: Mask | None) -> None:
-        """Mend what is not finite; try smaller steps for the suspects, which keep what they have if that fails."""
+        """Mend what is not finite; replace a suspect where a smaller step gives quite another number."""
         plan, rows = self.plan, self.rows
         pending = ~np.isfinite(rows) & plan.free[:, None]
         hopeless = np.zeros_like(pending)
@@ -60,48 +64,59 @@ class Rescue:
             hopeless = pending & ~np.isfinite(self.run.need_f0())
             pending &= ~hopeless
 
-        before = self.rows.copy(), self.steps.copy(), self.flags.copy()
-        h, size = plan.h, np.abs(plan.x)
-        jump = np.where(size > 0, _NEAR * size, np.inf)
-        smaller = np.copysign(np.minimum(0.1 * np.abs(h), jump), h)
+        before = rows.copy(), self.steps.copy(), self.flags.copy()
+        h, distance = plan.h, plan.distance()
+        smaller = np.copysign(np.minimum(0.1 * np.abs(h), np.where(distance > 0, _NEAR * distance, np.inf)), h)
         for chosen, stencil in plan.groups():
             here = np.zeros_like(pending)
             here[chosen] = (pending if suspects is None else pending | suspects)[chosen]
             pending &= ~here | self._shrink(here.copy(), smaller, stencil, Flag.shrunk)
-        if suspects is not None:  # where both steps agree, the longer one has less rounding in it
-            agree = suspects & (np.abs(self.rows - before[0]) <= 1e-3 * np.abs(before[0]))
-            for now, then in zip((self.rows, self.steps, self.flags), before, strict=True):
-                now[agree] = then[agree]
+        if suspects is not None:
+            # The longer step has less rounding in it; at the end of a domain it is wrong by much more than this.
+            with np.errstate(all="ignore"):
+                kept = suspects & ~(np.abs(rows - before[0]) > 0.1 * np.abs(before[0]))
+            for now, then in zip((rows, self.steps, self.flags), before, strict=True):
+                now[kept] = then[kept]
 
         one_sided = ONE_SIDED if plan.kind == "central" else FORWARD
         for side in (1.0, -1.0):
             if pending.any():
                 pending = self._shrink(pending, side * np.abs(h), one_sided, Flag.one_sided)
-        rows[pending | hopeless] = np.nan
-        self.flags[pending | hopeless] |= Flag.nonfinite
+        lost = (pending & ~np.isfinite(rows)) | hopeless
+        rows[lost] = np.nan
+        self.flags[lost] |= Flag.nonfinite
 
     def _felt(self, new: Float, h: Float, stencil: Stencil) -> Mask:
-        """Where f changes over the stencil by so much more than its rounding that the quotient is right to 1 %."""
+        """Where f changes over the stencil by so much more than its rounding that the quotient can be believed."""
         width = stencil[0][-1] - stencil[0][0]
         with np.errstate(all="ignore"):
             change = np.abs(new * (width * h)[:, None])
-            return np.asarray(change > 100 * (self.run.eps or EPS) * np.abs(self.run.f0))
+            return np.asarray(change > _FELT * (self.run.eps or EPS) * np.abs(self.run.f0))
 
     def _shrink(self, pending: Mask, h: Float, stencil: Stencil, flag: Flag) -> Mask:
-        """Try h, h / 10, ...: what is still pending after that. A first step of one side only needs no smaller one."""
+        """Try h, h / 10, ...: what is still pending after that. One side is content with the first step that does.
+
+        A finite value that f does not feel stands in until a better one is found, and ends the search of this kind.
+        """
         seen = np.zeros_like(pending)
-        for round_ in range(_ROUNDS):
-            inside = self.plan.inside(h, stencil)
-            todo = np.flatnonzero(pending.any(axis=1) & inside)
+        search = pending.copy()
+        one_sided = flag == Flag.one_sided
+        for round_ in range(_ROUNDS_ONE_SIDED if one_sided else _ROUNDS):
+            with np.errstate(over="ignore"):
+                h = taken(self.plan.x, h)
+            todo = np.flatnonzero(search.any(axis=1) & self.plan.inside(h, stencil))
             if todo.size:
                 new, _ = self.run.difference(self.plan.coordinates[todo], h[todo], stencil)
-                finite = pending[todo] & np.isfinite(new) & self._felt(new, h[todo], stencil)
-                self.rows[todo] = np.where(finite, new, self.rows[todo])
-                self.steps[todo] = np.where(finite, h[todo, None], self.steps[todo])
-                flags = flag | (Flag.shrunk if round_ else Flag.ok)
-                self.flags[todo] = np.where(finite, self.flags[todo] | flags, self.flags[todo])
-                done = seen[todo] | (finite & (flag == Flag.one_sided and round_ == 0))
-                pending[todo] &= ~done
-                seen[todo] |= finite
+                finite = search[todo] & np.isfinite(new)
+                felt = finite & self._felt(new, h[todo], stencil)
+                if one_sided and round_ == 0:
+                    felt = finite  # no step is better than the default one
+                take = felt | (finite & ~np.isfinite(self.rows[todo]))
+                self.rows[todo] = np.where(take, new, self.rows[todo])
+                self.steps[todo] = np.where(take, h[todo, None], self.steps[todo])
+                flags = int(flag | (Flag.shrunk if round_ else Flag.ok))
+                self.flags[todo] = np.where(take, self.flags[todo] | flags, self.flags[todo])
+                search[todo] &= ~(seen[todo] | (finite & ~felt) | (felt & (one_sided and round_ == 0)))
+                seen[todo] |= felt
             h = 0.1 * h
         return pending & ~seen

@@ -25,9 +25,27 @@ def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None) -> tuple[Callabl
         raise TypeError(f"`fun` must be callable; it is {describe(fun)}")
     if not isinstance(args, tuple | list):
         raise TypeError(f"`args` must be a tuple of the further arguments of `fun`; it is {describe(args)}")
+    check_kwargs(kwargs)
     if kwargs:
         fun = partial(fun, **kwargs)
     return fun, tuple(args)
+
+
+def check_kwargs(kwargs: Any) -> None:
+    if kwargs is not None and not (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)):
+        raise TypeError(f"`kwargs` must be a dict with names as keys; it is {describe(kwargs)}")
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """value as an array; one of objects where it is ragged, with nan where it is masked."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value) and value.dtype.kind in "fiuc":
+        return np.ma.filled(value.astype(np.result_type(value.dtype, np.float64)), np.nan)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return np.asarray(float(value))  # also beyond 64 bits
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.asarray(None)
 
 
 def as_point(x0: ArrayLike) -> tuple[Float, bool]:
@@ -35,12 +53,13 @@ def as_point(x0: ArrayLike) -> tuple[Float, bool]:
 
     An error unless it is real and finite.
     """
-    array = np.asarray(x0)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`x0` must be a real number or an array of them; it is {describe(x0)}")
     if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
         raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
-    point = np.array(array, dtype=np.float64, order="C", subok=False)
+    array = as_array(x0)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`x0` must be a real number or an array of them; it is {describe(x0)}")
+    with np.errstate(over="ignore"):  # longdouble
+        point = np.array(array, dtype=np.float64, order="C", subok=False)
     flat = point.reshape(-1)
     moderate = bool(np.count_nonzero(np.abs(flat) < _LARGE) == flat.size)
     if not moderate and not np.isfinite(flat).all():
@@ -66,7 +85,7 @@ def as_indices(indices: Any, shape: tuple[int, ...]) -> NDArray[np.intp] | None:
     bad = (array < -size) | (array >= size)
     if bad.any():
         raise ValueError(f"`indices` must be from {-size} to {size - 1}; one is {int(array[bad].flat[0])}")
-    return np.atleast_1d(array % size).astype(np.intp)
+    return np.atleast_1d(array.astype(np.intp) % size)
 
 
 def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
@@ -92,7 +111,8 @@ def numbers(value: Any, name: str = "fun") -> Float:
     array = _real(value, name)
     if array.ndim > 1 and array.size != 1:
         raise ValueError(f"{_gave(name)} a number or a 1-D array; it {_was(name)} an array of shape {array.shape}")
-    return np.array(array, dtype=np.float64).reshape(-1)
+    with np.errstate(over="ignore"):  # longdouble
+        return np.array(array, dtype=np.float64).reshape(-1)
 
 
 def same_number(value: Any) -> float:
@@ -107,7 +127,7 @@ def same_numbers(m: int, value: Any) -> Float:
 
 def complex_numbers(value: Any, scalar: bool) -> NDArray[np.complex128]:
     """What fun returned at a complex point, as a 1-D array; one number if scalar."""
-    array = np.asarray(value)
+    array = as_array(value)
     if array.dtype.kind not in "fiuc":
         raise TypeError(f"`fun` must return numbers; it returned {describe(value)}")
     if scalar:
@@ -153,10 +173,7 @@ def changed_shape(at_first: int, later: int) -> ValueError:
 def _real(value: Any, name: str = "fun") -> NDArray[Any]:
     if value is None:
         raise TypeError("`fun` returned None; did fun forget to return its value?")
-    try:
-        array = np.asarray(value)
-    except ValueError:  # ragged lists
-        array = np.asarray(None)
+    array = as_array(value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{_gave(name)} real numbers; it {_was(name)} {describe(value)}")
     return array

@@ -27,6 +27,8 @@ MANY_BLOCKS = 64  # beyond, the expected bytes are not kept: they would be one m
 def combine(stencil: Stencil, values: Sequence[Any], span: Any) -> Any:
     """The formula of a stencil, for arrays of any dtype; difference() has it in line for floats."""
     _, weights, scale = stencil
+    if weights == (-1.0, 1.0):
+        return (values[1] - values[0]) / (scale * span)  # also of values that cannot be multiplied: bool, datetime64
     total = weights[0] * values[0]
     for j in range(1, len(weights)):
         total = total + weights[j] * values[j]
@@ -54,10 +56,11 @@ def _remarks(results: Any, values: list[Any], span: float) -> int:
 class _Shared:
     """The array that fun sees, and its coordinates in blocks beside what they should be."""
 
-    __slots__ = ("blocks", "coordinates", "x")
+    __slots__ = ("blocks", "coordinates", "x", "x0")
 
     def __init__(self, x: NDArray[np.float64], x0: NDArray[np.float64]) -> None:
         self.x = x
+        self.x0 = x0
         found, expected, size = _bytes(x), _bytes(x0), BLOCK_BYTES
         self.coordinates: Any = found.cast("d")
         self.blocks = [(found, expected)]
@@ -75,8 +78,15 @@ class _Shared:
             turns = ((found, want.tobytes()) for found, want in cycle(blocks))
         return islice(turns, call % len(blocks), None)
 
+    def reshaped(self) -> bool:
+        """Whether fun has given x another shape, dtype or flags, in place."""
+        x, x0 = self.x, self.x0
+        return x.shape != x0.shape or x.dtype != x0.dtype or not x.flags.c_contiguous or not x.flags.writeable
+
     def intact(self) -> bool:
-        """Whether all of x equals x0 to the bit."""
+        """Whether all of x equals x0 to the bit, and is the array that was shared."""
+        if self.reshaped():
+            return False
         for found, expected in self.blocks:  # noqa: SIM110  (half the time of all())
             if found.tobytes() != expected.tobytes():
                 return False
@@ -149,6 +159,8 @@ def difference(
         coordinates[i] = to
         fx = call(x)
         calls += 1
+        if calls <= 2 and shared.reshaped():
+            return WRITTEN, calls - prefetched
         kind = type(fx)
         if kind is not plain:
             fx = float(fx) if kind is scalar else values(fx)

@@ -39,7 +39,7 @@ class Function:
 @contextmanager
 def as_map(workers: Any) -> Iterator[Map]:
     """The map that `workers` stands for: itself if callable, a process pool of that size for an int (-1: all cores)."""
-    if workers is None or workers is map:
+    if not workers or workers is map:
         yield map
         return
     if callable(workers):
@@ -53,10 +53,10 @@ def as_map(workers: Any) -> Iterator[Map]:
         yield checked
         return
     number = int(workers)
-    if number in (0, 1):
+    if number == 1:
         yield map
         return
-    if number < -1:
+    if number < -1 or number == 0:
         raise RuntimeError("Number of workers specified must be -1, an int >= 1, or an object with a 'map' method")
     method: Any = multiprocessing.get_start_method(allow_none=True)
     if method is None and os.name == "posix":
@@ -90,9 +90,8 @@ def difference(
     values = iter(mapper(function, points()))
     nfev = 0
     for i, stencil in enumerate(stencils):
-        row = [next(values) if offset else f0 for offset in stencil[0]]
+        row = [same_shape(f0, next(values)) if offset else f0 for offset in stencil[0]]
         nfev += sum(offset != 0.0 for offset in stencil[0])
-        same_shape(f0, row)
         reached = targets(i)
         jacobian_t[i] = combine(stencil, row, reached[-1] - reached[0])
     return jacobian_t, nfev
@@ -111,13 +110,13 @@ def complex_step(
 
     jacobian_t = np.empty((x0.size, m))
     for i, value in enumerate(mapper(function, points())):
-        same_shape(jacobian_t[i], [value])
-        jacobian_t[i] = value.imag / h[i]
+        jacobian_t[i] = same_shape(jacobian_t[i], value).imag / h[i]
     return jacobian_t, x0.size
 
 
-def same_shape(f0: NDArray[Any], values: list[NDArray[Any]]) -> None:
-    """Raise where a value of fun has not the shape of f0."""
-    for value in values:
-        if value.shape != f0.shape:
-            raise changed_shape(f0.size, value.size)
+def same_shape(f0: NDArray[Any], value: Any) -> NDArray[Any]:
+    """A value that came back from a map, as an array of f0's shape."""
+    value = np.atleast_1d(value)
+    if value.shape != f0.shape:
+        raise changed_shape(f0.size, value.size)
+    return np.asarray(value)

@@ -31,6 +31,11 @@ class StepOptions:
         """Whether the relative step is numdiff's own choice."""
         return self.rel_step is None and self.abs_step is None
 
+    @property
+    def named(self) -> str:
+        """The one that makes the step."""
+        return "abs_step" if self.abs_step is not None else "rel_step" if self.rel_step is not None else "x_scale"
+
     def of(self, index: NDArray[np.intp] | None) -> StepOptions:
         """Those of the chosen components."""
         if index is None:
@@ -82,12 +87,26 @@ class Plan:
             if chosen.any():
                 yield np.flatnonzero(chosen), stencil
 
-    def inside(self, h: Float, stencil: Stencil) -> Mask:
-        """Where the steps h can be felt and their points are within the bounds."""
-        inside = np.asarray(self.x + h != self.x)
+    def distance(self) -> Float:
+        """How far x is from where a domain is likely to end: 0 and the bounds, but for those it is at."""
+        far = [np.abs(self.x)]
         if self.lb is not None:
             with np.errstate(over="ignore"):
-                points = [self.x + offset * h for offset in stencil[0]]
+                far += [self.x - self.lb, self.ub - self.x]
+        return np.min([np.where(distance > 0, distance, np.inf) for distance in far], axis=0)  # type: ignore[no-any-return]
+
+    def stencil_width(self, chosen: NDArray[np.intp]) -> Any:
+        """The widths of the stencils of some components, in steps."""
+        if self.one_sided is None:
+            return self.stencil[0][-1] - self.stencil[0][0]
+        return np.full(chosen.size, 2.0)
+
+    def inside(self, h: Float, stencil: Stencil) -> Mask:
+        """Where the steps h can be felt and their points are within the bounds."""
+        with np.errstate(over="ignore"):
+            points = [self.x + offset * h for offset in stencil[0]]
+            inside = np.asarray(self.x + h != self.x)
+        if self.lb is not None:
             for point in points:
                 inside &= (point >= self.lb) & (point <= self.ub)
         return inside
@@ -111,7 +130,9 @@ def make_plan(
     h = steps(x, relative, options.rel_step, options.abs_step, options.x_scale)
     longest = None
     if options.default:  # at most 1.5 times as long by the rounding to a power of two
-        longest = 1.5 * relative * (1.0 if options.x_scale is None else float(np.max(options.x_scale)))
+        longest = 1.5 * relative * (1.0 if options.x_scale is None else float(np.max(options.x_scale, initial=0.0)))
+    if (not options.default or options.x_scale is not None) and not (h < 1e300).all():
+        raise ValueError(f"`{options.named}` is too large: the step {np.max(h)} is not below 1e300")
     if kind == "backward":
         np.negative(h, out=h)
     if limits is None:
@@ -127,11 +148,15 @@ def make_plan(
             raise _lost(x0, index, x, h, options)
         h, one_sided = fit_to_bounds(x, wanted, kind == "central", lb, ub)
         exact = taken(x, h)
-        h = np.where(inside(x, exact, kind == "central", one_sided, lb, ub), exact, h)
-    not_free = x + h == x
+        # Where the exact step is too long, one that is surely short enough: of a few ulps, it must be exact, as the
+        # points of a one-sided difference are spaced 1 to 2.
+        h = np.where(inside(x, exact, kind == "central", one_sided, lb, ub), exact, taken(x, 0.75 * h))
+        not_free = x + h == x
+        if kind == "central":
+            not_free |= one_sided & (x + 2 * h == x + h)
+        not_free |= ~inside(x, h, kind == "central", one_sided, lb, ub)
     flags = np.zeros(x.size, np.intp)
     if kind == "central":
-        not_free |= one_sided & (x + 2 * h == x + h)
         flags[one_sided] |= Flag.one_sided
     else:
         flags[np.sign(h) != np.sign(wanted)] |= Flag.one_sided
@@ -149,6 +174,4 @@ def _lost(x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options
     """The error for a step that is lost in rounding."""
     k = int(np.flatnonzero(x + h == x)[0])
     where = component("x0", k if index is None else int(index[k]), x0.shape)
-    named = [name for name, value in vars(options).items() if value is not None]
-    name = named[0] if named else "x_scale"
-    return ValueError(f"`{name}` is too small: the step {abs(h[k])} is lost in rounding at {where} = {x[k]}")
+    return ValueError(f"`{options.named}` is too small: the step {abs(h[k])} is lost in rounding at {where} = {x[k]}")

@@ -81,7 +81,7 @@ def group_columns(A: ArrayLike, order: ArrayLike | None = 0) -> NDArray[np.int64
         if dense.ndim != 2:
             raise ValueError("`A` must be 2-dimensional.")
         m, n = dense.shape
-        of_column, indices = np.nonzero(dense.T)
+        of_column, indices = np.nonzero(dense.T != 0)
         indptr = np.searchsorted(of_column, np.arange(n + 1))
     if order is None or np.isscalar(order):
         order = np.random.RandomState(order).permutation(n)  # type: ignore[arg-type]
@@ -188,9 +188,8 @@ def difference(
     fractions = np.empty(len(rows))
     values, moved = iter(mapper(function, points())), points()
     for group in range(n_groups):
-        fxs = [next(values) for _ in range(size)]
+        fxs = [same_shape(f0, next(values)) for _ in range(size)]
         xs = [next(moved) for _ in range(size)]
-        same_shape(f0, fxs)
         part = slice(cuts[group], cuts[group + 1])
         i, j = rows[part], cols[part]
         if stencils is None:
@@ -218,7 +217,8 @@ def linear_operator(function: Values, x0: NDArray[Any], f0: NDArray[Any], h: Any
             return (function(above.astype(x0.dtype)) - function(below.astype(x0.dtype))) / dx
         dx = h / np.linalg.norm(p)
         if method == "2-point":
-            return (function((x0 + dx * p).astype(x0.dtype)) - f0) / dx
+            x = x0 + dx * p
+            return (function(x.astype(x0.dtype) if x.dtype.kind == "f" else x) - f0) / dx
         return function(x0 + dx * p * 1j).imag / dx
 
     return require_scipy("a linear operator").linalg.LinearOperator((f0.size, x0.size), matvec)

@@ -59,10 +59,10 @@ def steps(x: Float, relative: float, rel_step: Float | None, abs_step: Float | N
     if abs_step is not None:
         return np.array(np.broadcast_to(abs_step, x.shape))
     h = np.abs(x)
-    np.maximum(h, _ONE if x_scale is None else x_scale, out=h)
     if rel_step is not None:
-        h *= rel_step
-        return h
+        with np.errstate(over="ignore"):
+            return np.asarray(np.maximum(h, _ONE if x_scale is None else x_scale) * rel_step)
+    np.maximum(h, _ONE if x_scale is None else x_scale, out=h)
     h *= relative
     # To the nearest power of two, in place: half of the significand's range up, then the significand off.
     bits = h.view(np.int64)
@@ -87,9 +87,10 @@ def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) ->
     """
     below, above = x0 - lb, ub - x0
     upward = above >= below
+    no_bound = np.isnan(below) | np.isnan(above)
     if two_sided:
         h = np.abs(h)
-        fits = (below >= h) & (above >= h)
+        fits = ((below >= h) & (above >= h)) | no_bound
         half = np.minimum(h, 0.5 * np.maximum(below, above))
         nearer = np.minimum(below, above)
         one_sided = ~fits & (half > nearer)
@@ -97,11 +98,11 @@ def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) ->
     else:
         one_sided = np.ones(x0.shape, bool)
         to = x0 + h
-        fits = np.abs(h) <= np.maximum(below, above)
+        fits = (np.abs(h) <= np.maximum(below, above)) | no_bound
         flips = ((to < lb) | (to > ub)) & (np.abs(h) <= np.where(h > 0, below, above))
         h = np.where(fits, np.where(flips, -h, h), np.where(upward, above, -below))
     # Rounding may carry a point past its bound. The room was rounded once, so a step an ulp smaller is inside.
-    outside = ~inside(x0, h, two_sided, one_sided, lb, ub)
+    outside = ~inside(x0, h, two_sided, one_sided, lb, ub) & ~no_bound
     return np.where(outside, np.nextafter(h, 0.0), h), one_sided
 
 

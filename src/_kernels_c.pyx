@@ -3,9 +3,10 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
-from numdiff cimport nd_difference, nd_point, nd_stencil
+from numdiff cimport ND_WRITTEN, nd_difference, nd_point, nd_stencil
 
 
 cdef extern from "Python.h":
@@ -14,19 +15,34 @@ cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(object)
 
 
+cdef struct Layout:
+    # How NumPy's arrays begin after the head that every object has; its ABI has kept this since 2006.
+    char *data
+    int nd
+    Py_ssize_t *shape
+    Py_ssize_t *strides
+    PyObject *base
+    PyObject *descr
+    int flags
+
+
 cdef enum:
+    MOST_DIMENSIONS = 64
     MOST_ARRAYS = 8   # lent by one call
     MOST_POINTS = 16  # of a stencil
 
 
 cdef class Evaluation:
     """A Python function around one point, and the arrays lent to C for as long as this lives."""
-    cdef object fun, values, first
+    cdef object fun, values, first, x0
     cdef object x         # the array fun sees; its memory is point.x
     cdef tuple args
     cdef tuple call       # what fun is called with: (x, *args)
     cdef nd_point point
     cdef Py_buffer x_view
+    cdef Layout *layout   # of x
+    cdef Layout layout_shared
+    cdef Py_ssize_t sizes[2 * MOST_DIMENSIONS]
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
 
@@ -35,6 +51,7 @@ cdef class Evaluation:
         self.args = args
         self.values = values
         self.first = first
+        self.x0 = x0
         self.point.function = evaluate
         self.point.context = <void *>self
         self.point.m = m
@@ -65,7 +82,27 @@ cdef class Evaluation:
         self.x = x
         self.call = (x, *self.args)
         self.point.x = <double *>view.buf
+        self.layout = <Layout *>(<char *><PyObject *>x + sizeof(PyObject))
+        self.layout_shared = self.layout[0]
+        if self.layout.data != view.buf or self.layout.nd > MOST_DIMENSIONS:
+            raise RuntimeError("numdiff does not know this NumPy's arrays; set NUMDIFF_BACKEND=python")
+        cdef int d
+        for d in range(self.layout.nd):
+            self.sizes[2 * d] = self.layout.shape[d]
+            self.sizes[2 * d + 1] = self.layout.strides[d]
         return 0
+
+    cdef bint reshaped(self) noexcept:
+        """Whether fun has given x another shape, dtype, memory or flags, in place."""
+        cdef Layout *now = self.layout
+        cdef Layout *shared = &self.layout_shared
+        if now.data != shared.data or now.nd != shared.nd or now.descr != shared.descr or now.flags != shared.flags:
+            return True
+        cdef int d
+        for d in range(now.nd):
+            if self.sizes[2 * d] != now.shape[d] or self.sizes[2 * d + 1] != now.strides[d]:
+                return True
+        return False
 
 
 cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context) except -1:
@@ -92,6 +129,10 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
                 memcpy(fx, view.buf, <size_t>view.len)
             PyBuffer_Release(&view)
     result = None  # it may hold x; only then count the references
+    if self.reshaped():
+        # As bad as a write, and the old memory may be gone.
+        self.share(self.x0.copy())
+        return ND_WRITTEN
     if Py_REFCNT(self.x) != references or Py_REFCNT(self.call) != call_references:
         # fun has kept x: that array is fun's from now on
         self.share(self.x.copy())
@@ -128,6 +169,8 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
         raise ValueError("out has the wrong size")
     if index is not None:
         index_data = <const ptrdiff_t *>run.lend(index, PyBUF_SIMPLE)
+        if run.views[3].len != count * <Py_ssize_t>sizeof(ptrdiff_t):
+            raise ValueError("index has the wrong size")
     elif count != run.point.n:
         raise ValueError("h has the wrong size")
     if m != 1:

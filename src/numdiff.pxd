@@ -1,6 +1,8 @@
 # The C API as Cython sees it; numdiff.h is the contract. Status -1 is ND_STOPPED: a Python exception is set.
 
 cdef extern from "numdiff.h":
+    int ND_WRITTEN
+
     ctypedef int (*nd_function)(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context) except -1
 
     ctypedef struct nd_point:
