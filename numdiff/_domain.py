@@ -33,19 +33,26 @@ def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
     """
     if run.f0 is None or plan.longest_at_0 is None or (plan.stencil is CENTRAL and plan.one_sided is None):
         return None
-    if plan.lb is None and not np.count_nonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR):
-        return None
-    near = plan.free & (plan.distance() < np.abs(plan.h) / _NEAR)
-    if plan.one_sided is not None:
-        near &= plan.one_sided
-    chosen = np.flatnonzero(near)
-    width = plan.stencil_width(chosen)
+    if plan.lb is None:  # the few that can be near an end, as n may be large
+        chosen = np.flatnonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR)
+        if not chosen.size:
+            return None
+    else:
+        chosen = np.arange(plan.x.size)
+    part = plan.take(chosen)
+    near = part.free & (part.distance() < np.abs(part.h) / _NEAR)
+    if part.one_sided is not None:
+        near &= part.one_sided
+    width = 2.0 if part.one_sided is not None else part.stencil[0][-1] - part.stencil[0][0]
+    rows = rows[chosen]
     with np.errstate(all="ignore"):
-        change = np.abs(rows[chosen] * (width * plan.h[chosen])[:, None])
-        size = np.maximum(np.abs(run.f0), change)
-    found = np.zeros(rows.shape, bool)
-    found[chosen] = (change > 1e-3 * size) & np.isfinite(rows[chosen])
-    return found if found.any() else None
+        change = np.abs(rows * (width * part.h)[:, None])
+        far = near[:, None] & np.isfinite(rows) & (change > 1e-3 * np.maximum(np.abs(run.f0), change))
+    if not far.any():
+        return None
+    found = np.zeros((plan.x.size, rows.shape[1]), bool)
+    found[chosen] = far
+    return found
 
 
 class Rescue:

@@ -95,12 +95,6 @@ class Plan:
                 far += [self.x - self.lb, self.ub - self.x]
         return np.min([np.where(distance > 0, distance, np.inf) for distance in far], axis=0)  # type: ignore[no-any-return]
 
-    def stencil_width(self, chosen: NDArray[np.intp]) -> Any:
-        """The widths of the stencils of some components, in steps."""
-        if self.one_sided is None:
-            return self.stencil[0][-1] - self.stencil[0][0]
-        return np.full(chosen.size, 2.0)
-
     def inside(self, h: Float, stencil: Stencil) -> Mask:
         """Where the steps h can be felt and their points are within the bounds."""
         with np.errstate(over="ignore"):
