@@ -33,7 +33,7 @@ enum {
 /* Coordinates compared in one look for foreign writes, besides those of the first two calls and the last. */
 enum { ND_BLOCK = 64 };
 
-/* m values of a function of n variables: reads x, fills fx, returns 0, or negative to stop. */
+/* m values of a function of n variables: reads x, fills fx, returns 0, or ND_STOPPED to stop. */
 typedef int (*nd_function)(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context);
 
 /* A point, and the function to be evaluated around it.
@@ -48,7 +48,7 @@ typedef struct nd_point {
     ptrdiff_t n;      /* variables */
     ptrdiff_t m;      /* values */
     const double *x0; /* n, never written */
-    double *x;        /* n, equal to x0 on entry and on return */
+    double *x;        /* n, equal to x0 on entry, and on return but for ND_WRITTEN */
     ptrdiff_t calls;  /* made so far; 0 on entry */
 } nd_point;
 
