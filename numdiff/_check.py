@@ -134,16 +134,15 @@ def check_derivative(
     numeric = approx_derivative(fun, x0, bounds=bounds, sparsity=sparsity, args=args, kwargs=kwargs)
     if sparsity is not None:
         csr_array = require_scipy("a sparse Jacobian").csr_array
-        # On the structure of both, so that entries that agree exactly stay in the comparison.
-        numeric = np.asarray(numeric.toarray()) if numeric.shape[0] * numeric.shape[1] <= 1 else numeric
         difference = csr_array(tested) - csr_array(numeric)
         rows, cols = difference.nonzero()
-        if rows.size == 0:
+        if rows.size == 0:  # all entries agree exactly
             return np.float64(0.0)
         there = np.asarray(csr_array(numeric)[rows, cols]).reshape(-1)
         error = np.abs(np.asarray(difference[rows, cols]).reshape(-1))
         return np.max(error / np.maximum(1, np.abs(there)))  # type: ignore[no-any-return]
-    if np.shape(tested) != numeric.shape and np.size(tested) != numeric.size:
+    fits = np.shape(tested) in (numeric.shape, (1, *numeric.shape)) or np.size(tested) == numeric.size == 1
+    if not fits:  # broadcasting would compare other entries
         raise ValueError(f"`jac` returned an array of shape {np.shape(tested)} where {numeric.shape} is due")
     return np.max(np.abs(tested - numeric) / np.maximum(1, np.abs(numeric)))  # type: ignore[no-any-return]
 

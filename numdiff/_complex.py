@@ -67,7 +67,6 @@ def _verify_along(run: Run, rows: Float, plan: Plan, chosen: NDArray[np.intp]) -
     inward = np.where(ub - x >= x - lb, 1.0, -1.0)
     distance = plan.distance()[chosen]
     unknown = np.ones(rows.shape[1], bool)
-    wrong = np.zeros(rows.shape[1], bool)
     for part, signs_here, one_sided in ((both, signs, False), (~both, inward, True)):
         if not part.any():
             continue
@@ -90,12 +89,13 @@ def _verify_along(run: Run, rows: Float, plan: Plan, chosen: NDArray[np.intp]) -
                     first = finite & ~compared
                     allowed = np.where(first, slack + noise, np.maximum(slack, scale * error / 32))
                     agrees |= finite & (difference <= allowed) & (first | (noise <= allowed))
-                    agrees |= finite & (real == 0)  # a change lost in rounding says nothing
+                    agrees |= first & (real == 0)  # a change lost in rounding says nothing
                 error = np.where(first, difference / scale, error)
                 compared |= finite
-        wrong |= compared & ~agrees
+        wrong = compared & ~agrees
         unknown &= ~compared
-    if wrong.any():
+        if not wrong.any():
+            continue
         r = int(np.flatnonzero(wrong)[0])
         which = f" (its value {r})" if rows.shape[1] > 1 else ""
         raise ValueError(

@@ -127,6 +127,12 @@ def test_check_derivative_of_an_exact_sparse_jacobian():
     assert check_derivative(lambda x: x, partly, np.array([1.0, 2.0])) == pytest.approx(0.25)
 
 
+def test_check_derivative_does_not_broadcast():
+    with pytest.raises(ValueError, match="`jac` returned"):
+        check_derivative(fun, lambda x: der(x)[:, None], x0)
+    assert check_derivative(fun, lambda x: der(x)[None, :], x0) < 1e-9
+
+
 def test_check_derivative_with_the_wrong_shape():
     with pytest.raises(ValueError, match="`jac` returned"):
         check_derivative(vector, lambda x: np.ones(3), np.array([1.0, 2.0]))

@@ -77,6 +77,7 @@ def test_changes_of_the_array_itself(fun, n):
         (lambda x: np.log(x[0]) + np.abs(x[1]), [1e-9, -2.0], {}),
         (lambda x: np.abs(x[0]), [1.0], {"bounds": (1, 2)}),
         (lambda x: 1e8 + np.abs(x[0]), [1.0], {}),
+        (lambda x: 5e9 + np.abs(x[0]), [1.0], {}),
         (lambda x: 1e8 * x[0] ** 2 + np.abs(x[1]), [1.0, -1.0], {}),
     ],
 )
