@@ -9,6 +9,7 @@ called. Exits with pytest's status, or 1 if a function was never reached.
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -98,9 +99,10 @@ def main(arguments: list[str]) -> int:
     chosen = [argument for argument in arguments if argument.startswith("scipy.")] or SUITES
     arguments = [argument for argument in arguments if argument not in chosen]
     suites = [name for name in chosen if importlib.util.find_spec(name)]
-    # not with this project's pytest configuration
-    alone = ["-c", os.devnull, "--rootdir", tempfile.gettempdir(), "-p", "no:cacheprovider"]
-    status = pytest.main(["-q", *alone, "--pyargs", *suites, *arguments])
+    # not with this project's pytest configuration, nor, from a folder without tests/, its conftest.py
+    with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
+        alone = ["-c", os.devnull, "--rootdir", elsewhere, "-p", "no:cacheprovider"]
+        status = pytest.main(["-q", *alone, "--pyargs", *suites, *arguments])
     print(f"SciPy {scipy.__version__} on numdiff ({numdiff.backend}); calls: {dict(calls)}")
     never = [name for name in NAMES if not calls[name]] if chosen is SUITES else [] if calls else list(NAMES)
     if never:
