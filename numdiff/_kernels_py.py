@@ -25,7 +25,10 @@ MANY_BLOCKS = 64  # beyond, the expected bytes are not kept: they would be one m
 
 
 def combine(stencil: Stencil, values: Sequence[Any], span: Any) -> Any:
-    """The formula of a stencil, for arrays of any dtype; difference() has it in line for floats."""
+    """The formula of a stencil, for arrays of any dtype; difference() has it in line for floats.
+
+    For an n-th derivative the n-th power of h takes the place of span.
+    """
     _, weights, scale = stencil
     if weights == (-1.0, 1.0):
         return (values[1] - values[0]) / (scale * span)  # also of values that cannot be multiplied: bool, datetime64
