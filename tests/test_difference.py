@@ -66,7 +66,7 @@ def test_published_weights():
 @pytest.mark.parametrize("name", ROWS)
 def test_order_of_convergence(kernels, name):
     x, errors = 0.7, []
-    longest = {1: 1e-3, 2: 1e-2, 3: 1e-2, 4: 0.05, 6: 0.2, 8: 0.4}[ORDER[name]]
+    longest = {1: 1e-3, 2: 1e-2, 3: 1e-2, 4: 0.02, 6: 0.2, 8: 0.4}[ORDER[name]]
     for h in (longest, longest / 2):
         df, status, _ = run(kernels, lambda v: float(np.exp(v[0])), [x], h, ROWS[name], f0=float(np.exp(x)))
         assert status == 0
