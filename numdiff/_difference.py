@@ -33,6 +33,7 @@ def difference(
     stencil: Stencil,
     f0: Any = None,
     first: Any = None,
+    kept: Float | None = None,
 ) -> tuple[Float, int, int]:
     """The derivatives, one row for each step in h: ((count,) or (count, m), calls of fun, remarks).
 
@@ -40,13 +41,13 @@ def difference(
     """
     count = h.size
     out = np.empty(count if m == 1 else (count, m))
-    status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out)
+    status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out, kept)
     if status == WRITTEN:
         # fun writes into its argument: start over, and let it have a copy of its own in every call
         def fun_on_copy(x: Float, *rest: Any) -> Any:
             return fun(x.copy(), *rest)
 
-        status, more = kernels.difference(fun_on_copy, args, values, m, x0, index, h, stencil, f0, first, out)
+        status, more = kernels.difference(fun_on_copy, args, values, m, x0, index, h, stencil, f0, first, out, kept)
         nfev += more
     if status == NO_STEP:
         raise NoStepError
@@ -95,12 +96,17 @@ class Run:
         return self.f0
 
     def difference(
-        self, index: NDArray[np.intp] | None, h: Float, stencil: Stencil, first: Any = None
+        self,
+        index: NDArray[np.intp] | None,
+        h: Float,
+        stencil: Stencil,
+        first: Any = None,
+        kept: Float | None = None,
     ) -> tuple[Float, int]:
-        """The derivatives by the coordinates of index, (count, m), and remarks."""
+        """The derivatives by the coordinates of index, (count, m), and remarks; kept takes fun's values."""
         assert self.m is not None
         rows, nfev, remarks = difference(
-            self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first
+            self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first, kept
         )
         self.nfev += nfev
         return rows.reshape(h.size, self.m), remarks

@@ -116,12 +116,14 @@ def difference(
     f0: Any,
     first: Any,
     out: NDArray[np.float64],
+    kept: NDArray[np.float64] | None,
 ) -> tuple[int, int]:
     """First derivatives of fun by the coordinates `index` (None: all) with the steps h: nd_difference.
 
     fun(x, *args) is called with an array of x0's shape; `values` turns what it returns, where that is no float, into
     a float (m = 1) or a new float64 array of m. h has the shape of x0, or of index; out a row for each step. `first`
-    is the value of the first call, if known. Returns (status, calls of fun).
+    is the value of the first call, if known; kept (count, calls for each, m), if wanted, takes the values of all calls.
+    Returns (status, calls of fun).
     """
     moved = x0 if index is None else x0.reshape(-1)[index]
     if np.count_nonzero(moved + h == moved):
@@ -196,6 +198,9 @@ def difference(
                 results[k] = combine(stencil, row, span)
             if not np.isfinite(results[k]).all():
                 remarks |= _remarks(results[k], row, span)
+        if kept is not None:
+            kept[k, :-1] = np.reshape(earlier, (-1, m))
+            kept[k, -1] = fx
         k += 1
         if earlier:
             earlier.clear()

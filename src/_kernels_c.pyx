@@ -139,7 +139,7 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     return 0
 
 
-def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out):
+def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
     cdef Evaluation run = Evaluation(fun, args, values, m, x0, first)
     cdef double offsets[MOST_POINTS]
     cdef double weights[MOST_POINTS]
@@ -148,7 +148,7 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
     cdef double *fx = &fx_alone
     cdef const ptrdiff_t *index_data = NULL
     cdef nd_stencil rule
-    cdef ptrdiff_t j, count
+    cdef ptrdiff_t j, count, calls_each = 0
     cdef int status
     cdef bint prefetched = first is not None
 
@@ -158,6 +158,7 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
     for j in range(rule.size):
         offsets[j] = (<tuple>stencil[0])[j]
         weights[j] = (<tuple>stencil[1])[j]
+        calls_each += offsets[j] != 0.0
     rule.offsets = offsets
     rule.weights = weights
     rule.scale = stencil[2]
@@ -173,7 +174,11 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
             raise ValueError("index has the wrong size")
     elif count != run.point.n:
         raise ValueError("h has the wrong size")
-    if m != 1:
+    if kept is not None:
+        fx = run.lend(kept, PyBUF_WRITABLE)
+        if run.views[run.lent - 1].len != count * m * calls_each * <Py_ssize_t>sizeof(double):
+            raise ValueError("kept has the wrong size")
+    elif m != 1:
         fx = run.lend(bytearray(m * sizeof(double)), PyBUF_WRITABLE)
     if f0 is not None:
         if m == 1:
@@ -182,5 +187,5 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
         else:
             f0_data = run.lend(f0, PyBUF_SIMPLE)
 
-    status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, df)
+    status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, kept is not None, df)
     return status, run.point.calls - prefetched

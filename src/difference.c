@@ -17,7 +17,7 @@ static int nonfinite(const double *values, ptrdiff_t m)
 }
 
 int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
-                  ptrdiff_t end, const double *f0, double *fx, double *df)
+                  ptrdiff_t end, const double *f0, double *fx, int keep, double *df)
 {
     const double *x0 = point->x0;
     ptrdiff_t m = point->m;
@@ -44,6 +44,7 @@ int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *i
                     return status;
                 }
                 value = fx;
+                fx += keep ? m : 0;
             }
             in_values |= nonfinite(value, m);
             for (ptrdiff_t r = 0; r < m; r++) {

@@ -80,13 +80,13 @@ typedef struct nd_stencil {
  *   index  coordinates, or NULL for index[k] = k
  *   h      steps, finite, each with x0 + h != x0
  *   f0     f(x0), m values; read only if the stencil has the offset 0
- *   fx     workspace, m values
+ *   fx     workspace, m values; with keep the values of all calls, one after another
  *   df     results: df[k m + r] is the derivative of value r by coordinate index[k] (not read)
  *
  * Calls f once for each k and each offset but 0, in that order. Any range of k may be computed by itself: the bits
  * of df do not depend on how the range is cut. On a stop df is undefined. */
 int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
-                  ptrdiff_t end, const double *f0, double *fx, double *df);
+                  ptrdiff_t end, const double *f0, double *fx, int keep, double *df);
 
 #ifdef __cplusplus
 }

@@ -21,4 +21,5 @@ cdef extern from "numdiff.h":
         double scale
 
     int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
-                      ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df) except -1
+                      ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, int keep,
+                      double *df) except -1

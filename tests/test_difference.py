@@ -23,14 +23,14 @@ def kernels_of(backend):
     return importlib.import_module({"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}[backend])
 
 
-def run(kernels, fun, x0, h, stencil, m=1, f0=None, index=None, first=None, args=(), values=None):
+def run(kernels, fun, x0, h, stencil, m=1, f0=None, index=None, first=None, args=(), values=None, kept=None):
     x0 = np.asarray(x0, float)
     count = x0.size if index is None else len(index)
     h = np.full(x0.shape if index is None else count, h) if np.ndim(h) == 0 else np.asarray(h, float)
     out = np.full(count if m == 1 else (count, m), 777.0)
     index = None if index is None else np.asarray(index, np.intp)
     values = values or (float if m == 1 else lambda v: np.array(v, float))
-    status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out)
+    status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out, kept)
     return out, status, nfev
 
 
@@ -72,6 +72,20 @@ def test_order_of_convergence(kernels, name):
         assert status == 0
         errors.append(abs(df[0] - np.exp(x)))
     assert np.log2(errors[0] / errors[1]) == pytest.approx(ORDER[name], abs=0.05)
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("m", [1, 3])
+def test_values_kept(kernels, name, m):
+    offsets = [offset for offset in ROWS[name][0] if offset]
+    x0, h = np.array([0.5, -2.0]), 0.25
+    fun = (lambda x: float(x[0] * x[1])) if m == 1 else (lambda x: np.array([x[0], x[1], x[0] * x[1]]))
+    kept = np.full((2, len(offsets), m), np.nan)
+    f0 = fun(x0)
+    with_kept = run(kernels, fun, x0, h, ROWS[name], m, f0=f0, kept=kept)[0]
+    expected = [[fun(x0 + offset * h * np.eye(2)[i]) for offset in offsets] for i in range(2)]
+    assert kept.tolist() == np.reshape(expected, kept.shape).tolist()
+    assert with_kept.tolist() == run(kernels, fun, x0, h, ROWS[name], m, f0=f0)[0].tolist()
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -15,6 +15,6 @@ int main(void)
     double x[] = {2.0}, fx, df;
     nd_point point = {cube, NULL, 1, 1, x0, x, 0};
 
-    int status = nd_difference(&point, &central, NULL, h, 0, 1, NULL, &fx, &df);
+    int status = nd_difference(&point, &central, NULL, h, 0, 1, NULL, &fx, 0, &df);
     return !(status == ND_OK && point.calls == 2 && df == 12.0625); /* 3 x^2 + h^2, all exact in binary */
 }

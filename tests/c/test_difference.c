@@ -79,7 +79,7 @@ static void set(probe *self, ptrdiff_t i, double value)
 static int range(probe *self, const nd_stencil *stencil, const ptrdiff_t *index, ptrdiff_t begin, ptrdiff_t end)
 {
     self->point.calls = 0;
-    return nd_difference(&self->point, stencil, index, self->h, begin, end, self->f0, self->fx, self->df);
+    return nd_difference(&self->point, stencil, index, self->h, begin, end, self->f0, self->fx, 0, self->df);
 }
 
 static int all(probe *self, const nd_stencil *stencil)
@@ -332,7 +332,7 @@ static void f0_may_be_missing_without_the_offset_0(void)
 {
     static probe p;
     start(&p, powers, 3, 2);
-    CHECK_EQUAL(nd_difference(&p.point, &CENTRAL, NULL, p.h, 0, 3, NULL, p.fx, p.df), ND_OK);
+    CHECK_EQUAL(nd_difference(&p.point, &CENTRAL, NULL, p.h, 0, 3, NULL, p.fx, 0, p.df), ND_OK);
     CHECK_EQUAL(p.df[5], 18.0);
 }
 
@@ -435,7 +435,7 @@ static void arrays_of_the_exact_length(void)
                 p.point.x0 = x0;
                 p.point.x = x;
                 p.point.calls = 0;
-                CHECK_EQUAL(nd_difference(&p.point, rule->stencil, index, h, 0, n, f0, fx, df), ND_OK);
+                CHECK_EQUAL(nd_difference(&p.point, rule->stencil, index, h, 0, n, f0, fx, 0, df), ND_OK);
                 CHECK_BITS(df, p.df, n * m);
                 free(x0), free(x), free(h), free(f0), free(fx), free(df), free(index);
             }
