@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _complex
+from . import _complex, _richardson
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._domain import Rescue, suspect
@@ -27,6 +27,7 @@ METHODS: Final = {
     "backward": "backward",
     "central": "central",
     "3-point": "central",
+    "richardson": "richardson",
     "complex": "complex",
     "cs": "complex",
 }
@@ -313,6 +314,7 @@ class _Found:
     rows: Float
     steps: Float
     flags: NDArray[np.intp] | None
+    error: Float | None = None
 
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
         value = shaped(self.rows)[()]
@@ -323,7 +325,8 @@ class _Found:
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
         flag = shaped(flags)[()]
-        return DerivativeResult(value, None, shaped(steps)[()], self.run.nfev, self.kind, flag)
+        error = None if self.error is None else shaped(self.error)[()]
+        return DerivativeResult(value, error, shaped(steps)[()], self.run.nfev, self.kind, flag)
 
 
 def _differentiate(
@@ -360,6 +363,10 @@ def _differentiate(
     if kind == "complex":
         return _by_complex_step(run, index, options, limits)
 
+    richardson = kind == "richardson"
+    if richardson:
+        kind = "central"
+        run.need_f0()
     plan = make_plan(kind, point, index, options, limits, run.eps or EPS)
     first = _first_value(run, plan)
     if (run.eps or EPS) > EPS:  # fun is coarser than float64: longer steps, and a first point at the old ones is lost
@@ -367,13 +374,17 @@ def _differentiate(
         first = None
         _first_value(run, plan)
 
+    kept = np.full((plan.h.size, 2, _columns(run)), np.nan) if richardson else None
     if plan.one_sided is None and plan.not_free is None:
         h = plan.h.reshape(point.shape) if index is None else plan.h
-        rows, remarks = run.difference(index, h, plan.stencil, first) if h.size else (np.empty((0, _columns(run))), 0)
+        rows, remarks = run.difference(index, h, plan.stencil, first, kept) if h.size else (np.empty((0, _columns(run))), 0)
     else:
         rows, remarks = np.full((plan.h.size, _columns(run)), np.nan), 0
         for chosen, stencil in plan.groups():
-            rows[chosen], said = run.difference(plan.coordinates[chosen], plan.h[chosen], stencil, first)
+            part = None if kept is None or stencil is not plan.stencil else kept[chosen]
+            rows[chosen], said = run.difference(plan.coordinates[chosen], plan.h[chosen], stencil, first, part)
+            if part is not None and kept is not None:
+                kept[chosen] = part
             remarks |= said
             first = None
     steps: Float = plan.h
@@ -389,6 +400,15 @@ def _differentiate(
         rescue = Rescue(run, plan.take(chosen), rows[chosen], steps[chosen], flags[chosen])
         rescue.search(None if suspects is None else suspects[chosen])
         rows[chosen], steps[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
+    if richardson:
+        assert kept is not None
+        steps = steps if steps.ndim == 2 else np.repeat(steps[:, None], rows.shape[1], axis=1)
+        flags = np.zeros(rows.shape, np.intp) if flags is None else flags
+        own = options.of(index)
+        rows, error, steps, flags = _richardson.refine(
+            run, plan, 1.0 if own.x_scale is None else own.x_scale, rows, steps, flags, kept
+        )
+        return _Found(run, "richardson", rows, steps, flags, error)
     return _Found(run, kind, rows, steps, flags)
 
 

@@ -205,3 +205,49 @@ def difference(
         if earlier:
             earlier.clear()
     return remarks if shared.intact() else WRITTEN, calls - prefetched
+
+
+LEVELS = 10  # ND_LEVELS
+CAUTION, LEAST = 64.0, 1.0 / 4096.0
+
+
+def extrapolate(
+    levels: NDArray[np.intp],
+    zs: NDArray[np.float64],
+    table: NDArray[np.float64],
+    bars: NDArray[np.float64],
+    z: NDArray[np.float64],
+    d: NDArray[np.float64],
+    bar: NDArray[np.float64],
+    value: NDArray[np.float64],
+    error: NDArray[np.float64],
+    floor: NDArray[np.float64],
+) -> None:
+    """One more row of Neville's scheme for each sequence, in place: nd_extrapolate."""
+    with np.errstate(all="ignore"):
+        t_old, b_old = table[:, 0].copy(), bars[:, 0].copy()
+        t_new, b_new = d, bar
+        before: Any = 0.0
+        table[:, 0], bars[:, 0] = d, bar
+        for j in range(1, int(levels.max(initial=0)) + 1):
+            reached = (levels >= j)[:, None]
+            factor = (zs[:, j - 1] / z - 1.0)[:, None]
+            t_next = t_new + (t_new - t_old) / factor
+            b_next = b_new + (b_new + b_old) / np.abs(factor)
+            correction = np.abs(t_next - t_new)
+            change = np.abs(t_next - t_old)
+            estimate = np.where(change > correction, change, correction)
+            shrinks = CAUTION * (correction / before)
+            estimate = np.where(shrinks < 1.0, estimate * np.where(shrinks > LEAST, shrinks, LEAST), estimate)
+            better = reached & (estimate + b_next < error)
+            np.copyto(value, t_next, where=better)
+            np.copyto(error, estimate + b_next, where=better)
+            np.copyto(floor, b_next, where=better)
+            t_old, b_old = table[:, j].copy(), bars[:, j].copy()
+            np.copyto(table[:, j], t_next, where=reached)
+            np.copyto(bars[:, j], b_next, where=reached)
+            t_new, b_new, before = t_next, b_next, correction
+        for j in range(int(levels.max(initial=0)), 0, -1):
+            np.copyto(zs[:, j], zs[:, j - 1], where=levels >= j)
+        zs[:, 0] = z
+        levels += 1

@@ -88,6 +88,27 @@ typedef struct nd_stencil {
 int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
                   ptrdiff_t end, const double *f0, double *fx, int keep, double *df);
 
+/* Rows that the scheme below holds for each sequence, and how far its error estimates trust its corrections. */
+enum { ND_LEVELS = 10 };
+#define ND_CAUTION 64.0
+#define ND_LEAST (1.0 / 4096.0)
+
+/* One more row of Neville's scheme for each of count sequences of m values: polynomials in z through the differences
+ * so far, at z = 0. z is h^2 where the differences are even in h, else h. No two z of a sequence are equal.
+ *
+ *   levels        count: rows so far, at most ND_LEVELS - 1; raised by 1
+ *   zs            count x ND_LEVELS: z of these rows, the newest first; the new one is put in front
+ *   table, bars   count x ND_LEVELS x m: the last row, and how far rounding may have moved it; replaced
+ *   z             count: of the new differences
+ *   d, bar        count x m: the new differences, and how far rounding may have moved them
+ *   value, error, floor   count x m: the best value so far, an estimate of its error, and the part of it that is
+ *                 rounding; replaced where the new row has a smaller error. Let error be inf at first.
+ *
+ * The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less where the
+ * corrections shrink from column to column, plus rounding. */
+void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
+                    const double *z, const double *d, const double *bar, double *value, double *error, double *floor);
+
 #ifdef __cplusplus
 }
 #endif
