@@ -43,8 +43,9 @@ _REFERENCES = 5  # so often
 _ROUNDS = 40
 _MAX_LEVELS = 7
 _MAX_LEVELS_ONE_SIDED = LEVELS - 1
-_FINE = 1e-12  # of the slope: steps that leave more rounding than that may grow
-_GROWTH, _GROWTHS = 8.0, 3
+_FINE = 5e-13  # of the slope: steps that leave more rounding than that may grow
+_AGREE_GROWING = 0.1
+_GROWTH, _GROWTHS = 4.0, 4
 _LONGEST = 0.5  # of max(|x|, x_scale)
 _NOISY = 1e3  # times the rounding of fun's values
 
@@ -293,7 +294,7 @@ class Richardson:
                 break
             longer = self.sample(chosen[growing], h)
             apart, _ = self._compare(chosen[growing], longer, first[growing])
-            agree = (apart <= _AGREE) & np.isfinite(longer.slope).all(axis=1)
+            agree = (apart <= _AGREE_GROWING) & np.isfinite(longer.slope).all(axis=1)
             growing = growing[agree]
             first[growing] = longer[agree]
         return first
