@@ -377,7 +377,9 @@ def _differentiate(
     kept = np.full((plan.h.size, 2, _columns(run)), np.nan) if richardson else None
     if plan.one_sided is None and plan.not_free is None:
         h = plan.h.reshape(point.shape) if index is None else plan.h
-        rows, remarks = run.difference(index, h, plan.stencil, first, kept) if h.size else (np.empty((0, _columns(run))), 0)
+        rows, remarks = (
+            run.difference(index, h, plan.stencil, first, kept) if h.size else (np.empty((0, _columns(run))), 0)
+        )
     else:
         rows, remarks = np.full((plan.h.size, _columns(run)), np.nan), 0
         for chosen, stencil in plan.groups():

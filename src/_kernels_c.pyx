@@ -4,9 +4,13 @@
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
-from numdiff cimport ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_point, nd_stencil
+from numdiff cimport (
+    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_limit, nd_point, nd_richardson, nd_richardson_next,
+    nd_stencil,
+)
 
 
 cdef extern from "Python.h":
@@ -216,3 +220,64 @@ def extrapolate(levels, zs, table, bars, z, d, bar, value, error, floor):
     finally:
         for i in range(lent):
             PyBuffer_Release(&views[i])
+
+
+cdef class Richardson:
+    """The components of a Richardson extrapolation."""
+    cdef nd_richardson *components
+    cdef nd_limit *limits
+    cdef ptrdiff_t count, m
+
+    def __cinit__(self, x, h, first, longest, one_sided, double eps, double noise, ptrdiff_t m):
+        cdef const double[::1] xs = x, hs = h, firsts = first, all_longest = longest
+        cdef const unsigned char[::1] sides = one_sided
+        cdef ptrdiff_t k
+        cdef nd_richardson *component
+        self.count, self.m = xs.shape[0], m
+        if not (hs.shape[0] == firsts.shape[0] == all_longest.shape[0] == sides.shape[0] == self.count):
+            raise ValueError("an array has the wrong size")
+        self.components = <nd_richardson *>PyMem_Calloc(self.count, sizeof(nd_richardson))
+        self.limits = <nd_limit *>PyMem_Calloc(self.count * m, sizeof(nd_limit))
+        if self.components == NULL or self.limits == NULL:
+            raise MemoryError()
+        for k in range(self.count):
+            component = self.components + k
+            component.x, component.h[0] = xs[k], hs[k]
+            component.first, component.longest, component.one_sided = firsts[k], all_longest[k], sides[k]
+            component.eps, component.noise = eps, noise
+
+    def __dealloc__(self):
+        PyMem_Free(self.components)
+        PyMem_Free(self.limits)
+
+    def next(self, index, values, f0, out):
+        cdef const ptrdiff_t[::1] indices = index
+        cdef const double[:, :, ::1] value = values
+        cdef const double[::1] at_x = f0
+        cdef double[::1] h = out
+        cdef ptrdiff_t k
+        if not (
+            value.shape[0] == h.shape[0] == indices.shape[0] and value.shape[1] == 2 and
+            value.shape[2] == at_x.shape[0] == self.m
+        ):
+            raise ValueError("an array has the wrong size")
+        for k in range(indices.shape[0]):
+            if not 0 <= indices[k] < self.count:
+                raise IndexError(indices[k])
+            h[k] = nd_richardson_next(
+                self.components + indices[k], self.limits + indices[k] * self.m, self.m, &at_x[0], &value[k, 0, 0]
+            )
+
+    def results(self, value, error, step, remarks):
+        cdef double[:, ::1] values = value, errors = error, steps = step
+        cdef ptrdiff_t[:, ::1] all_remarks = remarks
+        cdef ptrdiff_t k, r
+        cdef nd_limit *limit
+        for array in (value, error, step, remarks):
+            if array.shape != (self.count, self.m):
+                raise ValueError("an array has the wrong size")
+        for k in range(self.count):
+            for r in range(self.m):
+                limit = self.limits + k * self.m + r
+                values[k, r], errors[k, r], steps[k, r] = limit.value, limit.error, limit.step
+                all_remarks[k, r] = limit.remarks

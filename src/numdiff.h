@@ -88,10 +88,8 @@ typedef struct nd_stencil {
 int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
                   ptrdiff_t end, const double *f0, double *fx, int keep, double *df);
 
-/* Rows that the scheme below holds for each sequence, and how far its error estimates trust its corrections. */
+/* Rows that the scheme below holds for each sequence. */
 enum { ND_LEVELS = 10 };
-#define ND_CAUTION 64.0
-#define ND_LEAST (1.0 / 4096.0)
 
 /* One more row of Neville's scheme for each of count sequences of m values: polynomials in z through the differences
  * so far, at z = 0. z is h^2 where the differences are even in h, else h. No two z of a sequence are equal.
@@ -108,6 +106,74 @@ enum { ND_LEVELS = 10 };
  * corrections shrink from column to column, plus rounding. */
 void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
                     const double *z, const double *d, const double *bar, double *value, double *error, double *floor);
+
+/* --- Richardson extrapolation of central differences, one component of x at a time ---
+ *
+ * 1. Reference: a difference at a small step, with the second difference of the same points.
+ * 2. Search: a candidate step, long at first, is taken only if its first and second differences agree with those of the
+ *    reference. Poles, kinks, the edge of a domain and fast oscillation (aliasing) show as disagreement, and the step
+ *    shrinks. If the reference is the one that is wrong, by noise or by a structure finer than its step, that shows in
+ *    its second difference.
+ * 3. Descent: the step is halved, and the differences extrapolated, until rounding is all that is left of the error. */
+
+/* More remarks, about one value. */
+enum {
+    ND_KINK = 8,  /* the function has a kink or a jump here; or no step is short enough */
+    ND_NOISY = 16 /* its values scatter by more than their precision */
+};
+
+/* How cautious: dimensionless numbers, tuned on benchmarks/battery.py. */
+#define ND_CAUTION 64.0         /* corrections that shrink by more than that are trusted to go on so */
+#define ND_LEAST (1.0 / 4096.0) /* down to that part of the last change */
+#define ND_APART 7.3            /* the first candidate is so many reference steps long, at least */
+#define ND_LENGTH 0.02          /* of the scale that the second difference tells: the first candidate */
+#define ND_AGREE 0.02           /* of the slope: how far the differences at two steps may be apart */
+#define ND_TARGET 0.003         /* how far apart they are aimed to be */
+#define ND_CLOSE 16.0           /* where steps nearer than that disagree, the shorter one is wrong */
+#define ND_LOWER 0.0153         /* the next shorter reference */
+#define ND_FINE 5e-13           /* of the slope: with more rounding than that, steps may grow */
+#define ND_GROWTH 4.0           /* by that */
+#define ND_AGREE_GROWING 0.1    /* and be so far apart */
+#define ND_SCATTER 1e3          /* times the rounding is called noise */
+enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40 };
+
+/* What is known at one step. */
+typedef struct nd_sample {
+    double slope;    /* the first difference */
+    double bend;     /* f(x+h) - 2 f(x) + f(x-h); 0 where one-sided */
+    double steepest; /* the larger of the slopes to both sides */
+    double noise;    /* how far rounding may move the values */
+} nd_sample;
+
+/* One value of the function at one component. Zero it, then only read the first five. */
+typedef struct nd_limit {
+    double value, error,
+        floor;   /* as for nd_extrapolate; error is inf where nothing is known, nan where value is no number */
+    double step; /* the shortest behind value */
+    int remarks, live;
+    double scatter, before, table[ND_LEVELS], bars[ND_LEVELS];
+    nd_sample sample[5];
+} nd_limit;
+
+/* One component. Zero it, set the first group, and h[0] to the step of the reference. */
+typedef struct nd_richardson {
+    double x;
+    double first;   /* how long the first candidate may be, > 0 */
+    double longest; /* how long any step may be: for bounds */
+    double eps;     /* the precision of the function's values */
+    double noise;   /* their standard deviation, if it is known to be larger; else 0 */
+    int one_sided;  /* steps to one side, that of the sign of h[0] */
+    int state, levels, rounds, references, growths, stalled, has_before, is_short;
+    double h[5], zs[ND_LEVELS];
+} nd_richardson;
+
+/* Take the function's values at the step h that was returned last (h[0] at first), and return the next one; 0: done.
+ *
+ *   limits  m
+ *   f0      f(x), m values
+ *   values  2 m: f(x - h), which is not read where one-sided, and f(x + h) */
+double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t m, const double *f0,
+                          const double *values);
 
 #ifdef __cplusplus
 }

@@ -29,3 +29,15 @@ cdef extern from "numdiff.h":
     void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
                         const double *z, const double *d, const double *bar, double *value, double *error,
                         double *floor)
+
+    ctypedef struct nd_limit:
+        double value, error, floor, step
+        int remarks
+
+    ctypedef struct nd_richardson:
+        double x, first, longest, eps, noise
+        int one_sided
+        double h[5]
+
+    double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t m, const double *f0,
+                              const double *values)
