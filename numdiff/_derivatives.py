@@ -3,36 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from . import _complex, _richardson
-from ._bounds import as_bounds
-from ._difference import Run, first_point
-from ._domain import Rescue, suspect
-from ._function import as_indices, as_point, bind, check_kwargs
-from ._kernels_py import NONFINITE
-from ._plan import Plan, StepOptions, make_plan
-from ._result import DerivativeResult, Flag
-from ._steps import EPS, positive, steps
-
-Float = NDArray[np.float64]
-
-METHODS: Final = {
-    "forward": "forward",
-    "2-point": "forward",
-    "backward": "backward",
-    "central": "central",
-    "3-point": "central",
-    "richardson": "richardson",
-    "complex": "complex",
-    "cs": "complex",
-}
-
-_COMPLEX_STEP: Final = 2.0**-66  # about 1e-20: nothing is subtracted, so nothing is lost, and h^2 vanishes
+from ._differentiate import differentiate, method_of, order_of
+from ._function import as_noise, check_kwargs
 
 
 def gradient(
@@ -40,12 +16,14 @@ def gradient(
     x0: ArrayLike,
     *,
     method: str = "central",
+    order: int | None = None,
     rel_step: ArrayLike | None = None,
     abs_step: ArrayLike | None = None,
     x_scale: ArrayLike | None = None,
     bounds: tuple[ArrayLike, ArrayLike] | None = None,
     f0: ArrayLike | None = None,
     indices: ArrayLike | None = None,
+    noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     full_output: bool = False,
@@ -108,7 +86,10 @@ def gradient(
     >>> numdiff.gradient(lambda x: x[0] ** 2 * x[1], [3.0, 2.0])
     array([12.,  9.])
     """
-    found = _differentiate(fun, x0, True, method, rel_step, abs_step, x_scale, bounds, f0, indices, args, kwargs)
+    found = differentiate(
+        fun, x0, True, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
+        with_error=full_output,
+    )  # fmt: skip
     shape = found.run.x0.shape if indices is None else (len(found.rows),)
     return found.answer(lambda rows: rows.reshape(shape), full_output)
 
@@ -118,12 +99,14 @@ def jacobian(
     x0: ArrayLike,
     *,
     method: str = "central",
+    order: int | None = None,
     rel_step: ArrayLike | None = None,
     abs_step: ArrayLike | None = None,
     x_scale: ArrayLike | None = None,
     bounds: tuple[ArrayLike, ArrayLike] | None = None,
     f0: ArrayLike | None = None,
     indices: ArrayLike | None = None,
+    noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     full_output: bool = False,
@@ -160,7 +143,10 @@ def jacobian(
     array([[1., 2.],
            [2., 3.]])
     """
-    found = _differentiate(fun, x0, False, method, rel_step, abs_step, x_scale, bounds, f0, indices, args, kwargs)
+    found = differentiate(
+        fun, x0, False, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
+        with_error=full_output,
+    )  # fmt: skip
     return found.answer(lambda rows: rows.T, full_output)
 
 
@@ -268,7 +254,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
 
     def value_and_gradient(x: ArrayLike, *args: Any, **kwargs: Any) -> tuple[float, Any]:
         merged = {**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}}
-        found = _differentiate(fun, x, True, args=args, with_value=True, **merged)
+        found = differentiate(fun, x, True, args=args, with_value=True, **merged)
         shape = found.run.x0.shape if options.get("indices") is None else (len(found.rows),)
         return found.run.need_f0(), found.answer(lambda rows: rows.reshape(shape), False)
 
@@ -277,11 +263,13 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
 
 def _check_options(options: dict[str, Any]) -> None:
     """The options of grad, jac and value_and_grad, before anything is called."""
-    allowed = ("method", "rel_step", "abs_step", "x_scale", "bounds", "indices", "kwargs")
+    allowed = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
     for name in options:
         if name not in allowed:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
-    _method(options.get("method", "central"))
+    order_of(options.get("order"), method_of(options.get("method", "central")))
+    if options.get("noise") is not None:
+        as_noise(options["noise"])
     check_kwargs(options.get("kwargs"))
 
 
@@ -294,161 +282,3 @@ def _callable(derivative: Callable[..., Any], fun: Callable[..., Any], options: 
         return derivative(fun, x, args=args, **options)
 
     return derivative_at
-
-
-def _method(method: Any) -> str:
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            "`method` must be 'forward', 'backward', 'central' or 'complex' (or '2-point', '3-point', 'cs'); "
-            f"it is {method!r}"
-        )
-    return METHODS[method]
-
-
-@dataclass
-class _Found:
-    """Derivatives by component (count, m), their steps (count,) or (count, m), and flags (count, m) or None."""
-
-    run: Run
-    kind: str
-    rows: Float
-    steps: Float
-    flags: NDArray[np.intp] | None
-    error: Float | None = None
-
-    def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
-        value = shaped(self.rows)[()]
-        if not full_output:
-            return value
-        steps = self.steps if self.steps.ndim == 2 else np.repeat(self.steps[:, None], self.rows.shape[1], axis=1)
-        flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
-        if (self.run.eps or EPS) > EPS:
-            flags = flags | Flag.low_precision
-        flag = shaped(flags)[()]
-        error = None if self.error is None else shaped(self.error)[()]
-        return DerivativeResult(value, error, shaped(steps)[()], self.run.nfev, self.kind, flag)
-
-
-def _differentiate(
-    fun: Any,
-    x0: ArrayLike,
-    scalar: bool,
-    method: str = "central",
-    rel_step: ArrayLike | None = None,
-    abs_step: ArrayLike | None = None,
-    x_scale: ArrayLike | None = None,
-    bounds: Any = None,
-    f0: ArrayLike | None = None,
-    indices: Any = None,
-    args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    with_value: bool = False,
-) -> _Found:
-    """The derivatives by the chosen components; with_value evaluates fun(x0) in any case."""
-    kind = _method(method)
-    fun, args = bind(fun, args, kwargs)
-    point, moderate = as_point(x0)
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    options = StepOptions(
-        positive("rel_step", rel_step, point.shape),
-        positive("abs_step", abs_step, point.shape),
-        positive("x_scale", x_scale, point.shape),
-    )
-    limits = as_bounds(bounds, point, moderate)
-    index = as_indices(indices, point.shape)
-    run = Run(fun, args, point, scalar, f0)
-    if with_value:
-        run.need_f0()
-    if kind == "complex":
-        return _by_complex_step(run, index, options, limits)
-
-    richardson = kind == "richardson"
-    if richardson:
-        kind = "central"
-        run.need_f0()
-    plan = make_plan(kind, point, index, options, limits, run.eps or EPS)
-    first = _first_value(run, plan)
-    if (run.eps or EPS) > EPS:  # fun is coarser than float64: longer steps, and a first point at the old ones is lost
-        plan = make_plan(kind, point, index, options, limits, run.eps or EPS)
-        first = None
-        _first_value(run, plan)
-
-    kept = np.full((plan.h.size, 2, _columns(run)), np.nan) if richardson else None
-    if plan.one_sided is None and plan.not_free is None:
-        h = plan.h.reshape(point.shape) if index is None else plan.h
-        rows, remarks = (
-            run.difference(index, h, plan.stencil, first, kept) if h.size else (np.empty((0, _columns(run))), 0)
-        )
-    else:
-        rows, remarks = np.full((plan.h.size, _columns(run)), np.nan), 0
-        for chosen, stencil in plan.groups():
-            part = None if kept is None or stencil is not plan.stencil else kept[chosen]
-            rows[chosen], said = run.difference(plan.coordinates[chosen], plan.h[chosen], stencil, first, part)
-            if part is not None and kept is not None:
-                kept[chosen] = part
-            remarks |= said
-            first = None
-    steps: Float = plan.h
-    if plan.not_free is not None:
-        steps = np.where(plan.not_free, np.nan, steps)
-    flags = None if plan.flags is None else np.repeat(plan.flags[:, None], rows.shape[1], axis=1)
-    suspects = suspect(run, plan, rows)
-    if remarks & NONFINITE or suspects is not None:
-        steps = np.repeat(steps[:, None], rows.shape[1], axis=1)
-        flags = np.zeros(rows.shape, np.intp) if flags is None else flags
-        wanting = ~np.isfinite(rows) if suspects is None else ~np.isfinite(rows) | suspects
-        chosen = np.flatnonzero(wanting.any(axis=1))
-        rescue = Rescue(run, plan.take(chosen), rows[chosen], steps[chosen], flags[chosen])
-        rescue.search(None if suspects is None else suspects[chosen])
-        rows[chosen], steps[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
-    if richardson:
-        assert kept is not None
-        steps = steps if steps.ndim == 2 else np.repeat(steps[:, None], rows.shape[1], axis=1)
-        flags = np.zeros(rows.shape, np.intp) if flags is None else flags
-        own = options.of(index)
-        rows, error, steps, flags = _richardson.refine(
-            run, plan, 1.0 if own.x_scale is None else own.x_scale, rows, steps, flags, kept
-        )
-        return _Found(run, "richardson", rows, steps, flags, error)
-    return _Found(run, kind, rows, steps, flags)
-
-
-def _columns(run: Run) -> int:
-    return 1 if run.m is None else run.m
-
-
-def _first_value(run: Run, plan: Plan) -> Any:
-    """Make the first call, which tells m and the precision of fun; its value, if the kernels can use it.
-
-    It is fun(x0) where that is needed and not given, else fun at the first stencil point.
-    """
-    if (plan.kind != "central" or plan.one_sided is not None) and plan.any_free:
-        run.need_f0()
-    if run.eps is not None:
-        return None
-    for chosen, stencil in plan.groups():
-        return run.evaluate(first_point(run.x0, int(plan.coordinates[chosen[0]]), plan.h[chosen[0]], stencil))
-    if run.m is None:  # nothing to differentiate by, but the shape of the answer must be known
-        run.need_f0()
-    return None
-
-
-def _by_complex_step(
-    run: Run, index: NDArray[np.intp] | None, options: StepOptions, limits: tuple[Float, Float] | None
-) -> _Found:
-    plan = make_plan("central", run.x0, index, StepOptions(None, None, options.x_scale), limits, EPS)
-    chosen = np.flatnonzero(plan.free)
-    own = options.of(index)
-    h = steps(plan.x, _COMPLEX_STEP, own.rel_step, own.abs_step, own.x_scale)
-    found = _complex.complex_step(run, plan.coordinates[chosen], h[chosen])
-    unknown = _complex.verify(run, found, plan, chosen) if chosen.size else np.zeros(0, bool)
-    if run.m is None:
-        run.need_f0()
-    rows = np.full((plan.h.size, _columns(run)), np.nan)
-    rows[chosen] = found.reshape(chosen.size, _columns(run))
-    if unknown.any():  # fun is not finite around x0
-        rows[:, unknown] = np.nan
-    flags = np.where(plan.free, 0, int(Flag.fixed))
-    flags = np.where(~np.isfinite(rows) & plan.free[:, None], int(Flag.nonfinite), flags[:, None])
-    return _Found(run, "complex", rows, np.where(plan.free, h, np.nan), flags)

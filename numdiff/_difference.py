@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._backend import kernels
+from ._backend import kernels as kernels
 from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
 from ._stencils import Stencil
@@ -63,6 +63,7 @@ class Run:
         self.x0 = x0
         self.nfev = 0
         self.eps: float | None = None  # that of fun's values; learnt in the first call
+        self.noise = 0.0  # the standard deviation of fun's values, if the user knows it
         self.f0: Any = None  # fun(x0): a float if m is 1
         self.m: int | None = None
         self.values: Callable[[Any], Any] = one_number

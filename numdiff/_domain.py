@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ._difference import Run
 from ._plan import Plan
 from ._result import Flag
-from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
+from ._stencils import Stencil
 from ._steps import EPS, taken
 
 Float = NDArray[np.float64]
@@ -31,7 +31,7 @@ def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
 
     A central difference has points on both sides, and so meets the end itself.
     """
-    if run.f0 is None or plan.longest_at_0 is None or (plan.stencil is CENTRAL and plan.one_sided is None):
+    if run.f0 is None or plan.longest_at_0 is None or (plan.kind == "central" and plan.one_sided is None):
         return None
     if plan.lb is None:  # the few that can be near an end, as n may be large
         chosen = np.flatnonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR)
@@ -43,7 +43,7 @@ def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
     near = part.free & (part.distance() < np.abs(part.h) / _NEAR)
     if part.one_sided is not None:
         near &= part.one_sided
-    width = 2.0 if part.one_sided is not None else part.stencil[0][-1] - part.stencil[0][0]
+    width = part.side[0][-1]
     rows = rows[chosen]
     with np.errstate(all="ignore"):
         change = np.abs(rows * (width * part.h)[:, None])
@@ -85,10 +85,9 @@ class Rescue:
             for now, then in zip((rows, self.steps, self.flags), before, strict=True):
                 now[kept] = then[kept]
 
-        one_sided = ONE_SIDED if plan.kind == "central" else FORWARD
         for side in (1.0, -1.0):
             if pending.any():
-                pending = self._shrink(pending, side * np.abs(h), one_sided, Flag.one_sided)
+                pending = self._shrink(pending, side * np.abs(h), plan.side, Flag.one_sided)
         lost = (pending & ~np.isfinite(rows)) | hopeless
         rows[lost] = np.nan
         self.flags[lost] |= Flag.nonfinite

@@ -88,6 +88,15 @@ def as_indices(indices: Any, shape: tuple[int, ...]) -> NDArray[np.intp] | None:
     return np.atleast_1d(array.astype(np.intp) % size)
 
 
+def as_noise(noise: Any) -> float:
+    """`noise` as a standard deviation of fun's values."""
+    if isinstance(noise, bool | str) or not isinstance(noise, float | int | np.floating | np.integer):
+        raise TypeError(f"`noise` must be a standard deviation, a number >= 0, or 'estimate'; it is {describe(noise)}")
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"`noise` must be a standard deviation, finite and >= 0; it is {noise!r}")
+    return float(noise)
+
+
 def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
     """How a message names a component: x0, x0[3] or x0[1, 2]."""
     if not shape:

@@ -565,8 +565,8 @@ class Richardson:
     def __init__(
         self, x: Any, h: Any, first: Any, longest: Any, one_sided: Any, eps: float, noise: float, m: int
     ) -> None:
-        each = zip(*(array.tolist() for array in (x, h, first, longest, one_sided)), strict=True)
-        self.components = [_Component(*numbers, eps, noise, m) for numbers in each]
+        numbers = (array.tolist() for array in (x, h, first, longest, one_sided))
+        self.components = [_Component(a, b, c, d, e, eps, noise, m) for a, b, c, d, e in zip(*numbers, strict=True)]
 
     def next(self, index: Any, values: Any, f0: Any, out: Any) -> None:
         """Take fun's values at the steps returned last, (index, 2, m); put the next steps into out, 0 where done."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._function import component
 from ._result import Flag
-from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
+from ._stencils import Stencil, central, forward
 from ._steps import default_step, fit_to_bounds, inside, steps, taken
 
 Float = NDArray[np.float64]
@@ -48,19 +48,25 @@ class Plan:
     """The components to differentiate by: (count,) arrays."""
 
     kind: str  # "forward", "backward" or "central"
+    order: int  # of accuracy
     index: NDArray[np.intp] | None  # their coordinates in the flat x0; None: all
     x: Float
     h: Float  # signed
     longest_at_0: Any = None  # of the default steps, that for x much smaller than x_scale; None: not default steps
     lb: Any = None  # None: unbounded
     ub: Any = None
-    one_sided: Mask | None = None  # central only: where ONE_SIDED takes the place of CENTRAL
+    one_sided: Mask | None = None  # central only: where the one-sided stencil takes its place
     not_free: Mask | None = None  # where the bounds leave no room
     flags: NDArray[np.intp] | None = None
 
     @property
     def stencil(self) -> Stencil:
-        return CENTRAL if self.kind == "central" else FORWARD
+        return central(self.order) if self.kind == "central" else self.side
+
+    @property
+    def side(self) -> Stencil:
+        """The one-sided stencil of the same order."""
+        return forward(self.order)
 
     @property
     def free(self) -> Mask:
@@ -78,12 +84,13 @@ class Plan:
         """The plan of some of the components."""
         arrays: tuple[Any, ...] = (self.lb, self.ub, self.one_sided, self.not_free, self.flags)
         parts: list[Any] = [None if array is None else array[chosen] for array in arrays]
-        return Plan(self.kind, self.coordinates[chosen], self.x[chosen], self.h[chosen], self.longest_at_0, *parts)
+        own = self.coordinates[chosen], self.x[chosen], self.h[chosen]
+        return Plan(self.kind, self.order, *own, self.longest_at_0, *parts)
 
     def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
         """The free components by stencil."""
         one_sided = np.zeros(self.h.size, bool) if self.one_sided is None else self.one_sided
-        for chosen, stencil in ((self.free & ~one_sided, self.stencil), (self.free & one_sided, ONE_SIDED)):
+        for chosen, stencil in ((self.free & ~one_sided, self.stencil), (self.free & one_sided, self.side)):
             if chosen.any():
                 yield np.flatnonzero(chosen), stencil
 
@@ -94,6 +101,10 @@ class Plan:
             with np.errstate(over="ignore"):
                 far += [self.x - self.lb, self.ub - self.x]
         return np.min([np.where(distance > 0, distance, np.inf) for distance in far], axis=0)  # type: ignore[no-any-return]
+
+    def scale(self, x_scale: Any) -> Float:
+        """max(|x|, x_scale)."""
+        return np.maximum(np.abs(self.x), 1.0 if x_scale is None else x_scale)
 
     def inside(self, h: Float, stencil: Stencil) -> Mask:
         """Where the steps h can be felt and their points are within the bounds."""
@@ -108,6 +119,7 @@ class Plan:
 
 def make_plan(
     kind: str,
+    order: int,
     x0: Float,
     index: NDArray[np.intp] | None,
     options: StepOptions,
@@ -119,7 +131,6 @@ def make_plan(
     if index is not None:
         x = x[index]
         options = options.of(index)
-    order = 2 if kind == "central" else 1
     relative = default_step(eps, order)
     h = steps(x, relative, options.rel_step, options.abs_step, options.x_scale)
     longest = None
@@ -133,22 +144,23 @@ def make_plan(
         exact = taken(x, h)
         if np.count_nonzero(exact) < exact.size:
             raise _lost(x0, index, x, h, options)
-        return Plan(kind, index, x, exact, longest)
+        return Plan(kind, order, index, x, exact, longest)
 
     lb, ub = limits if index is None else (limits[0][index], limits[1][index])
-    wanted = h
+    wanted, two_sided = h, kind == "central"
+    reach = order // 2 if two_sided else order
     with np.errstate(over="ignore"):
         if np.any(x + h == x):
             raise _lost(x0, index, x, h, options)
-        h, one_sided = fit_to_bounds(x, wanted, kind == "central", lb, ub)
+        h, one_sided = fit_to_bounds(x, wanted, two_sided, lb, ub, reach, order)
         exact = taken(x, h)
         # Where the exact step is too long, one that is surely short enough: of a few ulps, it must be exact, as the
-        # points of a one-sided difference are spaced 1 to 2.
-        h = np.where(inside(x, exact, kind == "central", one_sided, lb, ub), exact, taken(x, 0.75 * h))
+        # points of a one-sided difference are spaced evenly.
+        h = np.where(inside(x, exact, two_sided, one_sided, lb, ub, reach, order), exact, taken(x, 0.75 * h))
         not_free = x + h == x
-        if kind == "central":
+        if order > 1:
             not_free |= one_sided & (x + 2 * h == x + h)
-        not_free |= ~inside(x, h, kind == "central", one_sided, lb, ub)
+        not_free |= ~inside(x, h, two_sided, one_sided, lb, ub, reach, order)
     flags = np.zeros(x.size, np.intp)
     if kind == "central":
         flags[one_sided] |= Flag.one_sided
@@ -157,7 +169,7 @@ def make_plan(
     flags[np.abs(h) < np.abs(wanted) * (1 - 1e-6)] |= Flag.shrunk
     flags[not_free] = Flag.fixed
     return Plan(
-        kind, index, x, h, longest, lb, ub,
+        kind, order, index, x, h, longest, lb, ub,
         one_sided if kind == "central" and one_sided.any() else None,
         not_free if not_free.any() else None,
         flags if flags.any() else None,

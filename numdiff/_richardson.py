@@ -13,24 +13,33 @@ from numpy.typing import NDArray
 
 from . import _difference
 from ._difference import Run
-from ._kernels_py import KINK, NOISY
-from ._plan import Plan
+from ._kernels_py import APART, KINK, NOISY
+from ._plan import Plan, StepOptions
 from ._result import Flag
 from ._stencils import CENTRAL, FORWARD
-from ._steps import EPS
+from ._steps import EPS, default_step
+from ._steps import steps as steps_of
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _FIRST = 0.0107  # of max(|x|, x_scale): the first candidate. Not dyadic, so that no period is hit
 _LONGEST = 0.5  # of max(|x|, x_scale): any step
+_NOISE = 2.0  # standard deviations
 _AT_ONCE = 1 << 16  # derivatives: the kernels hold about 600 bytes for each
 
 
+def reference_step(run: Run, first: Float, x_scale: Any) -> Float:
+    """The steps of the references, where the first candidates are asked to be that long."""
+    scale = np.maximum(np.abs(run.x0.reshape(-1)), 1.0 if x_scale is None else x_scale)
+    longest = np.minimum(default_step(EPS, 2) * scale, first / APART)
+    return np.asarray(2.0 ** np.floor(np.log2(longest)))
+
+
 def refine(
-    run: Run, plan: Plan, x_scale: Any, rows: Float, steps: Float, flags: NDArray[np.intp], kept: Float
-) -> tuple[Float, Float, Float, NDArray[np.intp]]:
-    """Better derivatives than the central rows, (count, m): with their errors, steps and flags.
+    run: Run, plan: Plan, options: StepOptions, rows: Float, steps: Float, flags: NDArray[np.intp], kept: Float
+) -> tuple[Float, Float]:
+    """Make the central rows better, (count, m), and flag them: their errors and steps.
 
     kept are the values of fun behind the rows, (count, 2, m); nan where a row came about in another way.
     """
@@ -41,20 +50,26 @@ def refine(
     size = max(1, _AT_ONCE // max(1, rows.shape[1]))
     for begin in range(0, free.size, size):
         chosen = free[begin : begin + size]
-        whole = chosen.size == len(rows)
-        part = plan if whole else plan.take(chosen)
+        part = plan if chosen.size == len(rows) else plan.take(chosen)
         shortest = np.where(found[chosen], np.abs(steps[chosen]), np.inf).argmin(axis=1)
         h = steps[chosen, shortest]
         one_sided = (flags[chosen, shortest] & Flag.one_sided) != 0
-        scale = np.maximum(np.abs(part.x), x_scale if np.ndim(x_scale) == 0 else x_scale[chosen])
-        limits = _refine(run, part, scale, h, one_sided, kept[chosen])
-        value, bar, step, remarks = limits
+        value, bar, step, remarks = _refine(run, part, _first(plan, options)[chosen], h, one_sided, kept[chosen])
         here = found[chosen] & np.isfinite(value)
         rows[chosen] = np.where(here, value, rows[chosen])
         error[chosen] = np.where(here, bar, np.nan)
         steps[chosen] = np.where(here, step, steps[chosen])
         flags[chosen] |= np.where(here, _FLAGS[remarks // KINK], 0)
-    return rows, error, steps, flags
+    return error, steps
+
+
+def _first(plan: Plan, options: StepOptions) -> Float:
+    """The first candidates, and how far they may grow, (count, 2)."""
+    scale = plan.scale(options.x_scale)
+    if options.default:
+        return np.stack([_FIRST * 2.0 ** np.rint(np.log2(scale)), _LONGEST * scale], axis=1)
+    first = steps_of(plan.x, 0.0, options.rel_step, options.abs_step, options.x_scale)
+    return np.stack([first, first], axis=1)
 
 
 _FLAGS = np.array([0, int(Flag.kink), int(Flag.noisy), int(Flag.kink | Flag.noisy)])
@@ -62,18 +77,19 @@ assert (KINK, NOISY) == (8, 16)
 
 
 def _refine(
-    run: Run, plan: Plan, scale: Float, h: Float, one_sided: Mask, kept: Float
+    run: Run, plan: Plan, first: Float, h: Float, one_sided: Mask, kept: Float
 ) -> tuple[Float, Float, Float, NDArray[np.intp]]:
     assert run.m is not None
     f0 = np.atleast_1d(np.asarray(run.f0, np.float64))
-    longest = _LONGEST * scale
+    longest = first[:, 1]
     if plan.lb is not None:
         with np.errstate(over="ignore"):
             below, above = plan.x - plan.lb, plan.ub - plan.x
         room = np.where(one_sided, np.where(h > 0, above, below), np.minimum(below, above))
         longest = np.minimum(longest, room * (1 - 1e-9))
-    first = _FIRST * 2.0 ** np.rint(np.log2(scale))
-    components = _difference.kernels.Richardson(plan.x, h, first, longest, one_sided, run.eps or EPS, 0.0, run.m)
+    components = _difference.kernels.Richardson(
+        plan.x, h, first[:, 0].copy(), longest.copy(), one_sided, run.eps or EPS, _NOISE * run.noise, run.m
+    )
     active = np.arange(h.size)
     values = kept
     again = np.flatnonzero(one_sided | ~np.isfinite(kept).all(axis=(1, 2)))

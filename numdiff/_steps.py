@@ -78,36 +78,51 @@ def taken(x: Float, h: Float) -> Float:
     return to
 
 
-def fit_to_bounds(x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float) -> tuple[Float, Mask]:
+def fit_to_bounds(
+    x0: Float, h: Float, two_sided: bool, lb: Float, ub: Float, reach: float = 1.0, one_sided_reach: float | None = None
+) -> tuple[Float, Mask]:
     """Steps that stay within bounds, and where a two-sided difference must become a one-sided one.
 
-    One-sided steps flip where only the other side has room, else end at the farther bound. Two-sided steps shrink to
-    the nearer bound where that costs less than going one-sided (with two steps of at most half the room) does. The
-    rule is SciPy's; unlike SciPy, no point is outside by an ulp.
+    reach is the farthest offset, in steps; that of one-sided differences is twice as far, if not given. One-sided
+    steps flip where only the other side has room, else end at the farther bound. Two-sided steps shrink to the nearer
+    bound where that costs less than going one-sided does. The rule is SciPy's; unlike SciPy, no point is outside by an
+    ulp.
     """
     below, above = x0 - lb, ub - x0
     upward = above >= below
     no_bound = np.isnan(below) | np.isnan(above)
     if two_sided:
+        one_sided_reach = 2.0 * reach if one_sided_reach is None else one_sided_reach
         h = np.abs(h)
-        fits = ((below >= h) & (above >= h)) | no_bound
-        half = np.minimum(h, 0.5 * np.maximum(below, above))
-        nearer = np.minimum(below, above)
-        one_sided = ~fits & (half > nearer)
-        h = np.where(fits, h, np.where(one_sided, np.where(upward, half, -half), nearer))
+        fits = ((below >= reach * h) & (above >= reach * h)) | no_bound
+        part = np.minimum(h, np.maximum(below, above) / one_sided_reach)
+        nearer = np.minimum(below, above) / reach
+        one_sided = ~fits & (part > nearer)
+        h = np.where(fits, h, np.where(one_sided, np.where(upward, part, -part), nearer))
     else:
+        one_sided_reach = reach if one_sided_reach is None else one_sided_reach
         one_sided = np.ones(x0.shape, bool)
-        to = x0 + h
-        fits = (np.abs(h) <= np.maximum(below, above)) | no_bound
-        flips = ((to < lb) | (to > ub)) & (np.abs(h) <= np.where(h > 0, below, above))
-        h = np.where(fits, np.where(flips, -h, h), np.where(upward, above, -below))
+        to = x0 + one_sided_reach * h
+        length = one_sided_reach * np.abs(h)
+        fits = (length <= np.maximum(below, above)) | no_bound
+        flips = ((to < lb) | (to > ub)) & (length <= np.where(h > 0, below, above))
+        h = np.where(fits, np.where(flips, -h, h), np.where(upward, above, -below) / one_sided_reach)
     # Rounding may carry a point past its bound. The room was rounded once, so a step an ulp smaller is inside.
-    outside = ~inside(x0, h, two_sided, one_sided, lb, ub) & ~no_bound
+    outside = ~inside(x0, h, two_sided, one_sided, lb, ub, reach, one_sided_reach) & ~no_bound
     return np.where(outside, np.nextafter(h, 0.0), h), one_sided
 
 
-def inside(x0: Float, h: Float, two_sided: bool, one_sided: Mask, lb: Float, ub: Float) -> Mask:
+def inside(
+    x0: Float,
+    h: Float,
+    two_sided: bool,
+    one_sided: Mask,
+    lb: Float,
+    ub: Float,
+    reach: float = 1.0,
+    one_sided_reach: float = 2.0,
+) -> Mask:
     """Where all points of a difference are within the bounds."""
-    other = np.where(one_sided, 2.0 if two_sided else 1.0, -1.0)  # the points are x0 + h and x0 + other h
-    near, far = x0 + h, x0 + other * h
+    near = x0 + np.where(one_sided, 1.0, reach) * h
+    far = x0 + np.where(one_sided, one_sided_reach if two_sided else reach, -reach) * h
     return np.asarray((near >= lb) & (near <= ub) & (far >= lb) & (far <= ub))

@@ -1,0 +1,56 @@
+"""Error bars of single differences: cheap ones, from the values of fun that are at hand.
+
+    rounding     sum |weights| (eps max|f| + eps |x f'|) / |scale span|
+    truncation   c |h / l|^p |f'|,  l = max(|x|, x_scale) / 10
+
+c is the constant of the stencil. The truncation is a guess, as nothing is known of the higher derivatives: it assumes
+that fun varies on the scale l or a longer one. Where that is not enough, method="richardson" measures it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import factorial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._stencils import Stencil
+from ._steps import EPS
+
+Float = NDArray[np.float64]
+
+_VARIES = 0.1  # of max(|x|, x_scale): the scale on which fun is taken to vary
+_NOISE = 2.0  # standard deviations
+
+
+@cache
+def _truncation(stencil: Stencil) -> float:
+    """The constant c of a first derivative: its error is c h^p f^(p+1) / f'."""
+    offsets, weights, scale = stencil
+    width = offsets[-1] - offsets[0]
+    for power in range(2, 12):
+        moment = sum(weight * offset**power for weight, offset in zip(weights, offsets, strict=True))
+        if abs(moment) > 1e-9:
+            return abs(moment) / (factorial(power) * scale * width)
+    raise AssertionError(stencil)
+
+
+def bars(
+    stencil: Stencil, order: int, x: Float, h: Float, scale: Float, rows: Float, values: Any, eps: float, noise: float
+) -> Float:
+    """The errors of the first derivatives rows, (count, m), from fun's values, a list of (count, m) or (m,).
+
+    h is (count, 1) or (count, m).
+    """
+    offsets, weights, denominator = stencil
+    with np.errstate(all="ignore"):
+        sizes = [np.abs(value) for value in values]
+        size = np.fmax.reduce([np.broadcast_to(value, rows.shape) for value in sizes])
+        length = np.abs(h)
+        amplified = sum(map(abs, weights)) / (denominator * (offsets[-1] - offsets[0]) * length)
+        # Rounding of the values, and of x before anything is done with it.
+        rounding = np.maximum(eps * size + EPS * np.abs(x)[:, None] * np.abs(rows), _NOISE * noise)
+        truncation = _truncation(stencil) * (length / (_VARIES * scale[:, None])) ** order * np.abs(rows)
+        return np.asarray(rounding * amplified + truncation)
