@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice, repeat
+from math import sqrt
 from sys import getrefcount
 from typing import Any
 
@@ -200,3 +201,22 @@ def difference(
         if earlier:
             earlier.clear()
     return remarks if shared.intact() else WRITTEN, calls - prefetched
+
+
+def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]:
+    """The noise level of each order of difference, and whether these differences change sign: nd_noise_table.
+
+    values are m + 1 finite float64 at equally spaced points; both lists have m entries.
+    """
+    differences = values.tolist()
+    levels, changes = [], []
+    gamma = 1.0  # (k!)^2 / (2k)!
+    for k in range(1, len(differences)):
+        gamma *= k / (4 * k - 2)
+        differences = [right - left for left, right in zip(differences, differences[1:], strict=False)]
+        total = 0.0
+        for difference in differences:
+            total += difference * difference
+        levels.append(sqrt(gamma * (total / len(differences))))
+        changes.append(min(differences) < 0.0 < max(differences))
+    return levels, changes

@@ -6,7 +6,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
-from numdiff cimport ND_WRITTEN, nd_difference, nd_point, nd_stencil
+from numdiff cimport ND_WRITTEN, nd_difference, nd_noise_table, nd_point, nd_stencil
 
 
 cdef extern from "Python.h":
@@ -30,6 +30,7 @@ cdef enum:
     MOST_DIMENSIONS = 64
     MOST_ARRAYS = 8   # lent by one call
     MOST_POINTS = 16  # of a stencil
+    MOST_VALUES = 64  # of a noise table
 
 
 cdef class Evaluation:
@@ -184,3 +185,20 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
 
     status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, df)
     return status, run.point.calls - prefetched
+
+
+def noise_table(values):
+    """See the twin."""
+    cdef double work[MOST_VALUES]
+    cdef double levels[MOST_VALUES]
+    cdef unsigned char changes[MOST_VALUES]
+    cdef Py_buffer view
+    cdef ptrdiff_t m, k
+    PyObject_GetBuffer(values, &view, PyBUF_SIMPLE)
+    m = view.len // <Py_ssize_t>sizeof(double) - 1
+    if m < MOST_VALUES:
+        nd_noise_table(m, <const double *>view.buf, work, levels, changes)
+    PyBuffer_Release(&view)
+    if m >= MOST_VALUES:
+        raise ValueError("too many values")
+    return [levels[k] for k in range(m)], [changes[k] != 0 for k in range(m)]

@@ -22,3 +22,5 @@ cdef extern from "numdiff.h":
 
     int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df) except -1
+
+    void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes)
