@@ -7,7 +7,7 @@ the contract of both. Arguments are trusted: the layer above has checked them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, islice, repeat
+from itertools import cycle, islice, pairwise, repeat
 from math import sqrt
 from sys import getrefcount
 from typing import Any
@@ -213,7 +213,7 @@ def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]:
     gamma = 1.0  # (k!)^2 / (2k)!
     for k in range(1, len(differences)):
         gamma *= k / (4 * k - 2)
-        differences = [right - left for left, right in zip(differences, differences[1:], strict=False)]
+        differences = [right - left for left, right in pairwise(differences)]
         total = 0.0
         for difference in differences:
             total += difference * difference
