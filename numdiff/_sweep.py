@@ -122,11 +122,12 @@ def step_sweep(
     derivative, bend = np.full(_STEPS, np.nan), np.full(_STEPS, np.nan)
 
     f0 = line.value(flat.copy()) if along.any() else math.nan
-    squared = float(along @ along)
+    largest = float(np.max(np.abs(along)))
+    unit = along / largest if largest else along
     for k in range(_STEPS):
         left, right = flat - h[k] * along, flat + h[k] * along
         # the step taken, in units of direction
-        taken = float((right - left) @ along) / squared if squared else 0.0
+        taken = float((right - left) @ unit) / float(unit @ unit) / largest if largest else 0.0
         if taken > 0 and line.inside(left) and line.inside(right):
             below, above = line.value(left), line.value(right)
             with np.errstate(all="ignore"):
