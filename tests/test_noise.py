@@ -200,7 +200,9 @@ def test_judge_on_its_own():
     assert _noise.judge(np.arange(9.0) ** 8).status == "too large a step"
     assert _noise.judge(np.array([1.0, 1, 1, 1, 1, 1, 2, 3, 4])).status == "too small a step"
     assert _noise.judge(np.zeros(9)).status == "too small a step"
-    assert _noise.judge(noise).doubtful
+    assert _noise.judge(noise).wild
+    assert not _noise.judge(1000 + noise).wild
+    assert _noise.judge(np.arange(9.0)).straight
     # four values of nine that are equal are fewer than half
     assert _noise.judge(np.array([5.0, 5, 6, 7, 7, 8, 8, 9, 9])).status == "ok"
     # scaling by a power of two changes nothing else, nowhere in the range
@@ -222,7 +224,7 @@ def test_three_levels_must_agree():
 def test_counts_are_exact(counted, name):
     fun, x0 = (SMOOTH | FLOAT32)[name]
     f = counted(fun)
-    assert estimate_noise(f, x0).nfev == f.nfev <= 54
+    assert estimate_noise(f, x0).nfev == f.nfev <= 72
 
 
 def test_nine_evaluations_around_x0(counted):
