@@ -155,35 +155,25 @@ def estimate_noise(
 
 def noise_on(line: Line, h: float | None = None) -> NoiseEstimate:
     """The noise of fun on a line, beginning with the step h."""
-    room = (line.down + line.up) / _M
-    first = _STEP * line.scale if h is None else h
-    longest = min(max(_LONGEST * line.scale, first), 99 * room)
+    tables = _Tables(line, _STEP * line.scale if h is None else h)
     too_small, too_large = 0.0, math.inf  # the longest step, and the shortest, that were so
-    seen: set[float] = set()
     broken = before = None  # the last kink or jump; a wild one, to be confirmed
-    at = first
+    at = tables.first
     for _ in range(_TABLES):
-        found = _table(line, min(at, room), seen)
+        found = tables.at(at)
         if found.status == OK and broken is not None and _agree(found.noise, broken.kink * found.h):
             found = replace(found, status=BROKEN)  # what shrinks as h does is still the kink
         if found.status == OK and found.straight:
-            beside = _table(line, min(found.h * (_BESIDE if broken is None else 1 / _BESIDE), room), seen)
-            if beside.kink and _BESIDE * beside.h <= longest:
-                slip, beside = beside.kink * beside.h, _table(line, _BESIDE * beside.h, seen)
-                if not _agree(beside.noise, slip):
-                    beside = found
-            return _answer(line, beside if beside.status == OK and beside.noise > found.noise else found)
+            return _answer(line, tables.beside(found, _BESIDE if broken is None else 1 / _BESIDE))
         if found.status == OK and before is not None and _agree(found.noise, before.noise):
             noise = math.sqrt((found.noise * found.noise + before.noise * before.noise) / 2)
             return _answer(line, replace(found, noise=noise))
         if found.status in (NO_ROOM, NONFINITE) or (found.status == OK and not found.wild):
             return _answer(line, found)
-        if found.status == BROKEN and broken is None and found.h * _LONGER <= longest:
-            # Values of few digits may look like one jump by chance. That is not so again, but as large.
-            longer = _table(line, found.h * _LONGER, seen)
-            if longer.status == OK and _agree(longer.noise, found.kink * found.h):
-                return _answer(line, longer)
-        if found.status == BROKEN and found.kink:
+        if found.kink:
+            units = tables.units(found) if broken is None else None
+            if units is not None:
+                return _answer(line, units)
             broken = found
         before = found if found.wild else None
         if found.status == TOO_SMALL:
@@ -194,9 +184,9 @@ def noise_on(line: Line, h: float | None = None) -> NoiseEstimate:
             at = math.sqrt(too_small * too_large)
         else:
             at = found.h * (100 if found.status == TOO_SMALL else 1e-4 if found.wild else 0.01)
-        if not _SHORTEST * line.scale <= at <= longest or too_large < 4 * too_small:
+        if not _SHORTEST * line.scale <= at <= tables.longest or too_large < 4 * too_small:
             break
-    if len(seen) == 1:
+    if len(tables.seen) == 1:
         return _answer(line, replace(found, status=OK, noise=0.0))
     return _answer(line, replace(found, status=TOO_LARGE) if found.status == OK else found)
 
@@ -210,28 +200,56 @@ def _agree(one: float, other: float) -> bool:
     return max(one, other) <= _ALIKE * min(one, other)
 
 
-def _table(line: Line, h: float, seen: set[float]) -> _Verdict:
-    """Call fun at equally spaced points around x0, and judge the differences; `seen` gathers the values."""
-    if not (h > 0 and line.direction.any()):
-        return _Verdict(NO_ROOM, h)
-    below, above = (math.floor(min(_M, side / h * (1 + 1e-12))) for side in (line.down, line.up))
-    low = max(min(_M // 2, below), _M - above)
-    flat = line.x0.reshape(-1)
-    step = h * line.direction
-    # Steps of few enough digits that the points are equally spaced in floating point too.
-    grid = np.spacing(np.abs(flat) + _M * np.abs(step))
-    step = np.round(step / grid) * grid
-    if not step.any():
-        return _Verdict(TOO_SMALL, h)
+class _Tables:
+    """Tables of differences around x0, at steps within the bounds."""
 
-    values = np.empty(_M + 1)
-    # x0 first: where fun is not finite even there, the other calls are saved.
-    for j in sorted(range(_M + 1), key=lambda j: abs(j - low)):
-        values[j] = value = line.value(np.clip(flat + (j - low) * step, line.lb, line.ub))
-        if not math.isfinite(value):
-            return _Verdict(NONFINITE if j == low else TOO_LARGE, h)
-        seen.add(value)
-    return judge(values, h)
+    def __init__(self, line: Line, first: float) -> None:
+        self.line = line
+        self.first = first
+        self.room = (line.down + line.up) / _M
+        self.longest = min(max(_LONGEST * line.scale, first), 99 * self.room)
+        self.seen: set[float] = set()  # values of fun
+
+    def at(self, h: float) -> _Verdict:
+        """Call fun at equally spaced points around x0, and judge the differences."""
+        line = self.line
+        h = min(h, self.room)
+        if not (h > 0 and line.direction.any()):
+            return _Verdict(NO_ROOM, h)
+        below, above = (math.floor(min(_M, side / h * (1 + 1e-12))) for side in (line.down, line.up))
+        low = max(min(_M // 2, below), _M - above)
+        flat = line.x0.reshape(-1)
+        step = h * line.direction
+        # Steps of few enough digits that the points are equally spaced in floating point too.
+        grid = np.spacing(np.abs(flat) + _M * np.abs(step))
+        step = np.round(step / grid) * grid
+        if not step.any():
+            return _Verdict(TOO_SMALL, h)
+
+        values = np.empty(_M + 1)
+        # x0 first: where fun is not finite even there, the other calls are saved.
+        for j in sorted(range(_M + 1), key=lambda j: abs(j - low)):
+            values[j] = value = line.value(np.clip(flat + (j - low) * step, line.lb, line.ub))
+            if not math.isfinite(value):
+                return _Verdict(NONFINITE if j == low else TOO_LARGE, h)
+            self.seen.add(value)
+        return judge(values, h)
+
+    def beside(self, found: _Verdict, factor: float) -> _Verdict:
+        """The verdict on what seems a line: at another step, values of few digits have noise."""
+        other = self.at(factor * found.h)
+        if other.kink and factor * other.h <= self.longest:
+            slip, other = other.kink * other.h, self.at(factor * other.h)
+            if not _agree(other.noise, slip):
+                return found
+        return other if other.status == OK and other.noise > found.noise else found
+
+    def units(self, found: _Verdict) -> _Verdict | None:
+        """The verdict on what seems one jump, if it is rounding to few digits: that is not so again, but as large."""
+        if found.h * _LONGER > self.longest:
+            return None
+        longer = self.at(found.h * _LONGER)
+        return longer if longer.status == OK and _agree(longer.noise, found.kink * found.h) else None
 
 
 def judge(values: Float, h: float = math.nan) -> _Verdict:
