@@ -234,13 +234,18 @@ class _Circles:
             visible = max(visible, circle.visible)
         # Smaller circles, for low orders.
         least, circle, since = np.min([circle.error for circle in found], axis=0), first, 0
-        agrees = True
+        agrees, contradictions = True, 0
         while (since < 2 or not agrees) and circle.radius > self.smallest:
             larger, circle = circle, self.at(circle.radius / 2)
             if not circle.quiet:
                 break
             found.append(circle)
-            agrees = not _contradict(circle, larger)  # abs(z) is constant on circles around 0, as a constant is
+            agrees = not _contradict(circle, larger)
+            # One may come from a weak singularity between the two. But abs(z) is as good as constant on every circle
+            # around 0, and another one on each.
+            contradictions += not agrees
+            if contradictions > 1:
+                break
             since = 0 if np.any(circle.error[1:] < 0.9 * least[1:]) else since + 1
             least = np.minimum(least, circle.error)
         if not agrees:
