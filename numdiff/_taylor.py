@@ -41,6 +41,13 @@ class TaylorResult:
         Number of calls of fun.
     points : int
         Number of points in each call.
+
+    Examples
+    --------
+    >>> import numpy as np, numdiff
+    >>> found = numdiff.taylor(np.exp, 0.0, 3, full_output=True)
+    >>> bool(np.all(abs(found.value - [1, 1, 1 / 2, 1 / 6]) <= found.error))
+    True
     """
 
     value: Any
