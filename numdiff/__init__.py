@@ -11,25 +11,34 @@ from ._backend import backend
 from ._check import check_derivative, check_grad
 from ._config import show_config
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
+from ._noise import NoiseEstimate, estimate_noise
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
+from ._sweep import StepSweep, step_sweep
+from ._taylor import TaylorResult, taylor
 
 __version__ = _version("numdiff")
 
 __all__ = [
     "DerivativeResult",
     "Flag",
+    "NoiseEstimate",
+    "StepSweep",
+    "TaylorResult",
     "__version__",
     "approx_derivative",
     "approx_fprime",
     "backend",
     "check_derivative",
     "check_grad",
+    "estimate_noise",
     "grad",
     "gradient",
     "group_columns",
     "jac",
     "jacobian",
     "show_config",
+    "step_sweep",
+    "taylor",
     "value_and_grad",
 ]

@@ -18,4 +18,25 @@ def difference(
     f0: Any,
     first: Any,
     out: NDArray[np.float64],
+    kept: NDArray[np.float64] | None,
 ) -> tuple[int, int]: ...
+def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]: ...
+def extrapolate(
+    levels: NDArray[np.intp],
+    zs: NDArray[np.float64],
+    table: NDArray[np.float64],
+    bars: NDArray[np.float64],
+    z: NDArray[np.float64],
+    d: NDArray[np.float64],
+    bar: NDArray[np.float64],
+    value: NDArray[np.float64],
+    error: NDArray[np.float64],
+    floor: NDArray[np.float64],
+) -> None: ...
+
+class Richardson:
+    def __init__(
+        self, x: Any, h: Any, first: Any, longest: Any, one_sided: Any, eps: float, noise: float, m: int
+    ) -> None: ...
+    def next(self, index: Any, values: Any, f0: Any, out: Any) -> None: ...
+    def results(self, value: Any, error: Any, step: Any, remarks: Any) -> None: ...

@@ -7,7 +7,7 @@ the contract of both. Arguments are trusted: the layer above has checked them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, islice, repeat
+from itertools import cycle, islice, pairwise, repeat
 from math import copysign, frexp, inf, isfinite, ldexp, nan, sqrt, trunc
 from sys import getrefcount
 from typing import Any, TypeAlias
@@ -578,3 +578,20 @@ class Richardson:
             for r, limit in enumerate(component.limits):
                 value[k, r], error[k, r] = limit.best[:2]
                 step[k, r], remarks[k, r] = limit.step, limit.remarks
+def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]:
+    """The noise level of each order of difference, and whether these differences change sign: nd_noise_table.
+
+    values are m + 1 finite float64 at equally spaced points; both lists have m entries.
+    """
+    differences = values.tolist()
+    levels, changes = [], []
+    gamma = 1.0  # (k!)^2 / (2k)!
+    for k in range(1, len(differences)):
+        gamma *= k / (4 * k - 2)
+        differences = [right - left for left, right in pairwise(differences)]
+        total = 0.0
+        for difference in differences:
+            total += difference * difference
+        levels.append(sqrt(gamma * (total / len(differences))))
+        changes.append(min(differences) < 0.0 < max(differences))
+    return levels, changes

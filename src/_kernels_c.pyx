@@ -8,8 +8,8 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
 from numdiff cimport (
-    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_limit, nd_point, nd_richardson, nd_richardson_next,
-    nd_stencil,
+    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_limit, nd_noise_table, nd_point, nd_richardson,
+    nd_richardson_next, nd_stencil,
 )
 
 
@@ -34,6 +34,7 @@ cdef enum:
     MOST_DIMENSIONS = 64
     MOST_ARRAYS = 8   # lent by one call
     MOST_POINTS = 16  # of a stencil
+    MOST_VALUES = 64  # of a noise table
 
 
 cdef class Evaluation:
@@ -281,3 +282,18 @@ cdef class Richardson:
                 limit = self.limits + k * self.m + r
                 values[k, r], errors[k, r], steps[k, r] = limit.value, limit.error, limit.step
                 all_remarks[k, r] = limit.remarks
+def noise_table(values):
+    """See the twin."""
+    cdef double work[MOST_VALUES]
+    cdef double levels[MOST_VALUES]
+    cdef unsigned char changes[MOST_VALUES]
+    cdef Py_buffer view
+    cdef ptrdiff_t m, k
+    PyObject_GetBuffer(values, &view, PyBUF_SIMPLE)
+    m = view.len // <Py_ssize_t>sizeof(double) - 1
+    if m < MOST_VALUES:
+        nd_noise_table(m, <const double *>view.buf, work, levels, changes)
+    PyBuffer_Release(&view)
+    if m >= MOST_VALUES:
+        raise ValueError("too many values")
+    return [levels[k] for k in range(m)], [changes[k] != 0 for k in range(m)]

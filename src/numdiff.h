@@ -175,6 +175,15 @@ typedef struct nd_richardson {
 double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t m, const double *f0,
                           const double *values);
 
+/* Noise levels from m + 1 values at equally spaced points (Moré and Wild, SIAM J. Sci. Comput. 33 (2011) 1292-1314).
+ *
+ *   f        m + 1 values, finite, of a size whose squares neither overflow nor underflow
+ *   work     workspace, m + 1 values
+ *   levels   results: levels[k-1] = sqrt((k!)^2 / (2k)! mean(d^2)) over the m + 1 - k differences d of order k;
+ *            where they are all noise, its standard deviation
+ *   changes  results: changes[k-1] is 1 if some difference of order k is > 0 and another < 0, else 0 */
+void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes);
+
 #ifdef __cplusplus
 }
 #endif

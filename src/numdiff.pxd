@@ -41,3 +41,5 @@ cdef extern from "numdiff.h":
 
     double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t m, const double *f0,
                               const double *values)
+
+    void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes)
