@@ -10,6 +10,7 @@ from ._approx import approx_derivative, approx_fprime
 from ._backend import backend
 from ._check import check_derivative, check_grad
 from ._config import show_config
+from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
@@ -25,6 +26,7 @@ __all__ = [
     "backend",
     "check_derivative",
     "check_grad",
+    "derivative",
     "grad",
     "gradient",
     "group_columns",

@@ -19,3 +19,14 @@ def difference(
     first: Any,
     out: NDArray[np.float64],
 ) -> tuple[int, int]: ...
+def move(x: NDArray[np.float64], relative: float, x_scale: float, offset: float, out: NDArray[np.float64]) -> int: ...
+def quotient(
+    x: NDArray[np.float64],
+    relative: float,
+    x_scale: float,
+    stencil: Stencil,
+    steepest: float,
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> int: ...

@@ -6,7 +6,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
-from numdiff cimport ND_WRITTEN, nd_difference, nd_point, nd_stencil
+from numdiff cimport ND_WRITTEN, nd_difference, nd_move, nd_point, nd_quotient, nd_stencil
 
 
 cdef extern from "Python.h":
@@ -184,3 +184,49 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
 
     status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, df)
     return status, run.point.calls - prefetched
+
+
+cdef class Lent:
+    """The memory of contiguous float64 arrays of one size, for as long as this lives."""
+    cdef Py_buffer views[MOST_ARRAYS]
+    cdef int lent
+    cdef Py_ssize_t n
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.lent):
+            PyBuffer_Release(&self.views[i])
+
+    cdef double *lend(self, array, int flags) except NULL:
+        cdef Py_buffer *view = &self.views[self.lent]
+        PyObject_GetBuffer(array, view, flags)
+        self.lent += 1
+        cdef Py_ssize_t n = view.len // <Py_ssize_t>sizeof(double)
+        if self.lent > 1 and n != self.n:
+            raise ValueError("arrays of different sizes")
+        self.n = n
+        return <double *>view.buf
+
+
+def move(x, double relative, double x_scale, double offset, out):
+    cdef Lent arrays = Lent()
+    cdef const double *from_ = arrays.lend(x, PyBUF_SIMPLE)
+    cdef double *to = arrays.lend(out, PyBUF_WRITABLE)
+    cdef int status
+    with nogil:
+        status = nd_move(arrays.n, from_, relative, x_scale, offset, to)
+    return status
+
+
+def quotient(x, double relative, double x_scale, tuple stencil, double steepest, left, right, out):
+    cdef Lent arrays = Lent()
+    cdef double[2] offsets = [stencil[0][0], stencil[0][1]]
+    cdef double scale = stencil[2]
+    cdef const double *at = arrays.lend(x, PyBUF_SIMPLE)
+    cdef const double *a = arrays.lend(left, PyBUF_SIMPLE)
+    cdef const double *b = arrays.lend(right, PyBUF_SIMPLE)
+    cdef double *to = arrays.lend(out, PyBUF_WRITABLE)
+    cdef int status
+    with nogil:
+        status = nd_quotient(arrays.n, at, relative, x_scale, offsets, scale, steepest, a, b, to)
+    return status

@@ -24,6 +24,7 @@ enum {
     ND_NONFINITE = 1, /* some result is nan or inf */
     ND_INVALID = 2,   /* some result is nan though nothing behind it was: inf - inf */
     ND_OVERFLOW = 4,  /* some result is inf though nothing behind it was */
+    ND_SUSPECT = 8,   /* some quotient looks like one across a pole, or close to the end of a domain */
     /* stops */
     ND_STOPPED = -1, /* the function asked to stop */
     ND_WRITTEN = -2, /* the function wrote into its argument */
@@ -87,6 +88,23 @@ typedef struct nd_stencil {
  * of df do not depend on how the range is cut. On a stop df is undefined. */
 int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
                   ptrdiff_t end, const double *f0, double *fx, double *df);
+
+/* For a function of one variable at n points x: out = x + offset h, for the steps
+ *
+ *     h = relative max(|x|, x_scale), rounded to the nearest power of two
+ *
+ * ND_OVERFLOW if some |x| is above 1e300, or nan or inf. out is not x. */
+int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out);
+
+/* The quotients (right - left) / (scale span), left and right the values at x + offsets[0] h and x + offsets[1] h, and
+ * span the distance of these points in floating point. out may be left or right.
+ *
+ * ND_NONFINITE where a quotient is not finite; ND_SUSPECT where one is above steepest and the values have opposite
+ * signs, or |x| is below ND_NEAR h. */
+int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets, double scale,
+                double steepest, const double *left, const double *right, double *out);
+
+enum { ND_NEAR = 32 };
 
 #ifdef __cplusplus
 }

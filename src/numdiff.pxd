@@ -22,3 +22,8 @@ cdef extern from "numdiff.h":
 
     int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df) except -1
+
+    int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out) nogil
+
+    int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets, double scale,
+                    double steepest, const double *left, const double *right, double *out) nogil
