@@ -12,6 +12,7 @@ from ._check import check_derivative, check_grad
 from ._config import show_config
 from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
+from ._directional import jvp
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
 
@@ -32,6 +33,7 @@ __all__ = [
     "group_columns",
     "jac",
     "jacobian",
+    "jvp",
     "show_config",
     "value_and_grad",
 ]

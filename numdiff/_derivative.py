@@ -146,7 +146,7 @@ def derivative(
         and bounds is None
         and vectorized
         and not full_output
-        and relative * x_scale_ < 1e299
+        and 1e-200 < x_scale_ < 1e200
         and point.size
     ):
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from sys import getrefcount
 from typing import Any
@@ -27,7 +28,6 @@ Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _FLOAT64 = np.dtype(np.float64)
-_KEPT = (1 << 25) - (1 << 13)  # bytes: the largest piece that glibc learns from
 _CLEAR = 0.03  # of the distance to the end of a domain: a step that keeps clear of it
 _ROUNDS = 12
 _ROUNDS_ONE_SIDED = 4
@@ -50,6 +50,16 @@ class Sweep:
     low: Float
     high: Float
     opposite: Mask | None  # where the values nearest to x have opposite signs; None where x is a point itself
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Once in a process: let glibc keep up to 64 MB of freed memory for the arrays to come.
+
+    It keeps twice as much as the largest piece freed so far, up to 32 MB; else every array here, and every one of
+    fun's, comes in fresh pages, and these take most of the time. The piece is never touched, so that it costs nothing.
+    """
+    np.empty((1 << 25) - (1 << 13), np.uint8)
 
 
 class CoarseError(Exception):
@@ -137,9 +147,9 @@ class Elementwise:
         needs a closer look.
         """
         x = self.x
-        # Most of this memory is never touched, which costs nothing. But once so large a piece is freed, glibc keeps
-        # twice as much for the arrays to come, fun's among them, where fresh pages would take most of the time.
-        work = np.empty((max(2, min(8, _KEPT // max(x.nbytes, 1))), x.size))
+        if x.nbytes > 1 << 20:
+            keep_freed_memory()
+        work = np.empty((2, x.size))
         points, first = work[0].reshape(self.shape), work[1].reshape(self.shape)
         before = getrefcount(points), getrefcount(work)
         left, left_mine = first, False

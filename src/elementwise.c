@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Vectors of four where the processor has them: with two, arithmetic would set the pace. The loader chooses. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&     \
     !defined(__SANITIZE_ADDRESS__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
 #else
@@ -59,14 +59,13 @@ static int64_t quotients(ptrdiff_t n, const double *restrict x, double relative,
                          double *restrict out)
 {
     const double from = offsets[0], to = offsets[1];
-    int64_t found = 0;
+    int64_t steep = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         double h = step(x[i], relative, x_scale);
-        double span = (x[i] + to * h) - (x[i] + from * h);
-        out[i] = (right[i] - left[i]) / (scale * span);
-        found |= steepest - bits(fabs(out[i]));
+        out[i] = (right[i] - left[i]) / (scale * ((x[i] + to * h) - (x[i] + from * h)));
+        steep |= steepest - bits(fabs(out[i]));
     }
-    return found;
+    return steep;
 }
 
 /* Negative where a quotient is not finite, or above steepest and suspect; only those of the signs count. */
@@ -79,15 +78,15 @@ static remarkable look(ptrdiff_t n, const double *restrict x, double relative, d
                        const double *restrict left, const double *restrict right, const double *restrict quotient)
 {
     const int64_t inf = bits(INFINITY);
-    remarkable found = {0, 0};
+    remarkable all = {0, 0};
     for (ptrdiff_t i = 0; i < n; i++) {
         int64_t size = bits(fabs(quotient[i]));
         int64_t opposite = bits(left[i]) ^ bits(right[i]);
         int64_t near = bits(fabs(x[i])) - bits(ND_NEAR * step(x[i], relative, x_scale));
-        found.nonfinite |= inf - 1 - size;
-        found.suspect |= (steepest - size) & (opposite | near) & (size - inf);
+        all.nonfinite |= inf - 1 - size;
+        all.suspect |= (steepest - size) & (opposite | near) & (size - inf);
     }
-    return found;
+    return all;
 }
 
 int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets, double scale,
@@ -97,10 +96,11 @@ int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, c
     int remarks = ND_OK;
     for (ptrdiff_t i = 0; i < n; i += BLOCK) {
         ptrdiff_t size = n - i < BLOCK ? n - i : BLOCK;
-        if (quotients(size, x + i, relative, x_scale, offsets, scale, bits(steepest), left + i, right + i, block) < 0) {
-            remarkable found = look(size, x + i, relative, x_scale, bits(steepest), left + i, right + i, block);
-            remarks |= found.nonfinite < 0 ? ND_NONFINITE : ND_OK;
-            remarks |= found.suspect < 0 ? ND_SUSPECT : ND_OK;
+        const double *xs = x + i, *a = left + i, *b = right + i;
+        if (quotients(size, xs, relative, x_scale, offsets, scale, bits(steepest), a, b, block) < 0) {
+            remarkable which = look(size, xs, relative, x_scale, bits(steepest), a, b, block);
+            remarks |= which.nonfinite < 0 ? ND_NONFINITE : ND_OK;
+            remarks |= which.suspect < 0 ? ND_SUSPECT : ND_OK;
         }
         memcpy(out + i, block, (size_t)size * sizeof *block);
     }

@@ -93,7 +93,7 @@ int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *i
  *
  *     h = relative max(|x|, x_scale), rounded to the nearest power of two
  *
- * ND_OVERFLOW if some |x| is above 1e300, or nan or inf. out is not x. */
+ * x_scale is far from overflow and underflow. ND_OVERFLOW if some |x| is above 1e300, or nan or inf. out is not x. */
 int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out);
 
 /* The quotients (right - left) / (scale span), left and right the values at x + offsets[0] h and x + offsets[1] h, and
