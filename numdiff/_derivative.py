@@ -304,7 +304,8 @@ def _error(function: Elementwise, rule: _Rule, search: Search, x_scale: Any) -> 
     """A cheap bound: no evaluations beyond those of the derivative itself.
 
     The rounding of fun's values and of its argument, and the first term that the stencil neglects, for a function that
-    varies on a tenth of the scale of x as much as its derivative tells, and on the scale of x as much as its values do.
+    varies on a tenth of the scale of x as much as its derivative tells, and on the scale of x as much as its values and
+    their slope do.
     """
     n, p, x = rule.n, rule.order, function.x
     one_sided = (search.flags & Flag.one_sided).astype(bool) if rule.method == "central" else np.zeros(x.size, bool)
@@ -326,8 +327,8 @@ def _error(function: Elementwise, rule: _Rule, search: Search, x_scale: Any) -> 
             neglected = abs(sum(w * o ** (n + p) for o, w in zip(offsets, weights, strict=True)))
             constant = neglected / (factorial(n + p) * scale * (width if n == 1 else 1.0))
             by_slope = np.abs(search.quotient) * (10.0 * h / size) ** p
-            by_value = largest * (h / size) ** p / size**n
-            bound = per_value + np.where(largest > 0, per_argument, 0.0) + constant * (by_slope + by_value)
+            by_values = (largest + spread * size / (width * h)) * (h / size) ** p / size**n
+            bound = per_value + np.where(largest > 0, per_argument, 0.0) + constant * (by_slope + by_values)
             error[where] = bound[where]
     error[~np.isfinite(search.quotient)] = np.nan
     return error

@@ -96,7 +96,7 @@ def jvp(
     >>> numdiff.jvp(lambda x: np.array([x[0] * x[1], x[0] ** 2]), [3.0, 2.0], [1.0, -1.0])
     array([-1.,  6.])
     """
-    if not isinstance(method, str) or method not in METHODS:
+    if method not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(map(repr, METHODS))}; it is {method!r}")
     fun, args = bind(fun, args, kwargs)
     point, moderate = as_point(x0)
