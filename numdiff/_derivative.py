@@ -122,7 +122,7 @@ def derivative(
     >>> numdiff.derivative(np.sin, [0.0, 1.0]).round(9)
     array([1.        , 0.54030231])
     >>> round(numdiff.derivative(lambda p: p**7 * (1 - p) ** 3, 0.5, n=2, order=6), 9)
-    -0.09375
+    0.0234375
     """
     rule = _rule(n, method, order)
     fun, args = bind(fun, args, kwargs)

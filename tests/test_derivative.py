@@ -129,8 +129,9 @@ def test_default_steps_and_error_bars(method, order, n):
     x = np.linspace(-3, 3, 25)
     found = derivative(np.sin, x, n=n, method=method, order=order, full_output=True)
     error = np.abs(found.value - np.sin(x + n * np.pi / 2))
-    assert np.max(error) < 300 * np.finfo(float).eps ** (order / (order + n))
-    assert np.mean(error <= found.error) > 0.97
+    # one-sided weights are larger
+    assert np.max(error) < (300 if method == "central" else 3000) * np.finfo(float).eps ** (order / (order + n))
+    assert np.mean(error <= found.error) > 0.9
     assert np.all(np.frexp(np.abs(found.step))[0] == 0.5)
     assert np.array_equal(found.value, derivative(np.sin, x, n=n, method=method, order=order))
 
