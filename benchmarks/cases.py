@@ -75,3 +75,36 @@ def check_bits(found, expected):
 def check_minimum(result):
     """Of rosen: ones. The success flag tells nothing here: a line search may end in the noise of the differences."""
     np.testing.assert_allclose(result.x, 1.0, rtol=0, atol=1e-3)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function of one variable and its derivative, elementwise."""
+
+    name: str
+    fun: Callable[[Any], Any]
+    derivative: Callable[[Any], Any]
+
+    def check_derivative(self, found, x):
+        exact = self.derivative(x)
+        np.testing.assert_allclose(found, exact, rtol=1e-8, atol=20 * EPS ** (2 / 3) * np.max(np.abs(self.fun(x))))
+
+    def two_calls(self, x):
+        """Two evaluations, one after the other, as a central difference needs them."""
+        self.fun(x)
+        self.fun(x)
+
+
+CURVES = [
+    Curve("x^2", lambda x: x**2, lambda x: 2 * x),
+    Curve("2x^3 - 3x^2 + 5", lambda x: 2 * x**3 - 3 * x**2 + 5, lambda x: 6 * x**2 - 6 * x),
+    Curve(
+        "exp(-2x) + 3 sin 3x",
+        lambda x: np.exp(-2 * x) + 3 * np.sin(3 * x),
+        lambda x: -2 * np.exp(-2 * x) + 9 * np.cos(3 * x),
+    ),
+]
+
+
+def grid(n):
+    return np.linspace(-6, 6, n)

@@ -47,3 +47,11 @@ MINIMIZE = {
     f"{NUMDIFF} value_and_grad": minimizer(numdiff.value_and_grad(scipy.optimize.rosen, method="forward"), True),
     "scipy": minimizer(scipy.optimize.rosen, None),
 }
+
+
+try:
+    from scipy.differentiate import derivative as _scipy_derivative
+except ModuleNotFoundError:  # before SciPy 1.15
+    DERIVATIVE = {}
+else:
+    DERIVATIVE = {"scipy": lambda fun, x: _scipy_derivative(fun, x).df}

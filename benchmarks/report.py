@@ -34,8 +34,10 @@ FASTER_THAN_STATSMODELS = "approx_fprime: how many times faster than statsmodels
 CEILING = "The ceiling: SciPy's time over that of the bare n + 1 calls, which stand for numdiff here"
 LIMIT = "The limit: numdiff's time over that of the bare calls"
 END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
+CURVES = "derivative: numdiff's time over that of two evaluations of fun"
+CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
 MEMORY = "Memory: peak beside the result, in units of n doubles"
-AT_MOST = (LIMIT, MEMORY)  # elsewhere more is better
+AT_MOST = (LIMIT, CURVES, MEMORY)  # elsewhere more is better
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -57,6 +59,12 @@ TARGETS = {
     (LIMIT, "gradient, rosen", 1000): {"c": 1.05},
     (LIMIT, "gradient, x.dot(x), 2000 indices", 100_000): {"c": 1.2},
     (END_TO_END, "jac=numdiff.grad(rosen)", 20): {"c": 1.6},
+    (CURVES, "x^2", 1_000_000): {"c": 2.5},
+    (CURVES, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 1.1},
+    (CURVES, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 1.1},
+    (CURVES_FASTER, "x^2", 1_000_000): {"c": 150},
+    (CURVES_FASTER, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 8},
+    (CURVES_FASTER, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 30},
     (MEMORY, "approx_fprime, constant", 1_000_000): {"c": 4, "python": 4},
     (MEMORY, "gradient, constant", 1_000_000): {"c": 4, "python": 4},
 }
@@ -225,6 +233,19 @@ def large_rows(clock, peers, n):
         yield compare(LIMIT, f"{name}, {case.name}", n, times, "bare")
 
 
+def curve_rows(clock, clock_of_scipy, peers, n):
+    """fun at n points at once: what numdiff adds to its two evaluations are passes over memory."""
+    x = cases.grid(n)
+    for curve in cases.CURVES:
+        own = partial(peers.numdiff.derivative, curve.fun, x)
+        curve.check_derivative(own(), x)
+        yield compare(CURVES, curve.name, n, clock.race(numdiff=own, bare=partial(curve.two_calls, x)), "bare")
+        for name, derivative in peers.DERIVATIVE.items():
+            curve.check_derivative(derivative(curve.fun, x), x)
+            times = clock_of_scipy.race(numdiff=own, scipy=partial(derivative, curve.fun, x))
+            yield compare(CURVES_FASTER, curve.name, n, times, name)
+
+
 def measure(quick):
     """The rows of this process's backend."""
     import peers  # here, for the parent must run where one of the backends does not load
@@ -232,7 +253,9 @@ def measure(quick):
     clock = Clock(turns=9, seconds=1e-3) if quick else Clock(turns=25, seconds=5e-3)
     gc.disable()
     rows = [*approx_fprime_rows(clock, peers), *limit_rows(clock, peers), *minimize_rows(clock, peers)]
-    return rows + list(large_rows(Clock(turns=9, seconds=0.0), peers, 100_000 if quick else 1_000_000))
+    size = 100_000 if quick else 1_000_000
+    rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
+    return rows + list(large_rows(Clock(turns=9, seconds=0.0), peers, size))
 
 
 def measure_in_subprocess(backend, quick):
@@ -249,7 +272,7 @@ def measure_in_subprocess(backend, quick):
 def table(found):
     """The lines of the table; found: the rows of each backend."""
     keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
-    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, END_TO_END, MEMORY)
+    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, END_TO_END, CURVES, CURVES_FASTER, MEMORY)
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)
     columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)

@@ -10,7 +10,9 @@ from ._approx import approx_derivative, approx_fprime
 from ._backend import backend
 from ._check import check_derivative, check_grad
 from ._config import show_config
+from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
+from ._directional import jvp
 from ._noise import NoiseEstimate, estimate_noise
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
@@ -31,12 +33,14 @@ __all__ = [
     "backend",
     "check_derivative",
     "check_grad",
+    "derivative",
     "estimate_noise",
     "grad",
     "gradient",
     "group_columns",
     "jac",
     "jacobian",
+    "jvp",
     "show_config",
     "step_sweep",
     "taylor",

@@ -34,15 +34,15 @@ def eps_of(dtype: np.dtype[Any]) -> float:
     return max(EPS, float(np.finfo(dtype).eps)) if dtype.kind in "fc" else EPS
 
 
-def positive(name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> Float | None:
-    """A step argument: None, a positive finite number, or an array of them of x0's shape, flat."""
+def positive(name: str, value: ArrayLike | None, shape: tuple[int, ...], point: str = "x0") -> Float | None:
+    """A step argument: None, a positive finite number, or an array of them of the shape of the point, flat."""
     if value is None:
         return None
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"`{name}` must be a positive number or an array of them; it is {value!r}")
     if array.shape not in ((), shape):
-        raise ValueError(f"`{name}` must be a number or have the shape of `x0`, {shape}; it has {array.shape}")
+        raise ValueError(f"`{name}` must be a number or have the shape of `{point}`, {shape}; it has {array.shape}")
     array = array.astype(np.float64)
     bad = np.flatnonzero(~((array > 0) & (array < np.inf)))
     if bad.size:

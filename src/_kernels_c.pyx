@@ -8,8 +8,8 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
 from numdiff cimport (
-    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_limit, nd_noise_table, nd_point, nd_richardson,
-    nd_richardson_next, nd_stencil,
+    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_limit, nd_move, nd_noise_table, nd_point, nd_quotient,
+    nd_richardson, nd_richardson_next, nd_stencil,
 )
 
 
@@ -297,3 +297,47 @@ def noise_table(values):
     if m >= MOST_VALUES:
         raise ValueError("too many values")
     return [levels[k] for k in range(m)], [changes[k] != 0 for k in range(m)]
+cdef class Lent:
+    """The memory of contiguous float64 arrays of one size, for as long as this lives."""
+    cdef Py_buffer views[MOST_ARRAYS]
+    cdef int lent
+    cdef Py_ssize_t n
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.lent):
+            PyBuffer_Release(&self.views[i])
+
+    cdef double *lend(self, array, int flags) except NULL:
+        cdef Py_buffer *view = &self.views[self.lent]
+        PyObject_GetBuffer(array, view, flags)
+        self.lent += 1
+        cdef Py_ssize_t n = view.len // <Py_ssize_t>sizeof(double)
+        if self.lent > 1 and n != self.n:
+            raise ValueError("arrays of different sizes")
+        self.n = n
+        return <double *>view.buf
+
+
+def move(x, double relative, double x_scale, double offset, out):
+    cdef Lent arrays = Lent()
+    cdef const double *from_ = arrays.lend(x, PyBUF_SIMPLE)
+    cdef double *to = arrays.lend(out, PyBUF_WRITABLE)
+    cdef int status
+    with nogil:
+        status = nd_move(arrays.n, from_, relative, x_scale, offset, to)
+    return status
+
+
+def quotient(x, double relative, double x_scale, tuple stencil, double steepest, left, right, out):
+    cdef Lent arrays = Lent()
+    cdef double[2] offsets = [stencil[0][0], stencil[0][1]]
+    cdef double scale = stencil[2]
+    cdef const double *at = arrays.lend(x, PyBUF_SIMPLE)
+    cdef const double *a = arrays.lend(left, PyBUF_SIMPLE)
+    cdef const double *b = arrays.lend(right, PyBUF_SIMPLE)
+    cdef double *to = arrays.lend(out, PyBUF_WRITABLE)
+    cdef int status
+    with nogil:
+        status = nd_quotient(arrays.n, at, relative, x_scale, offsets, scale, steepest, a, b, to)
+    return status

@@ -24,6 +24,7 @@ enum {
     ND_NONFINITE = 1, /* some result is nan or inf */
     ND_INVALID = 2,   /* some result is nan though nothing behind it was: inf - inf */
     ND_OVERFLOW = 4,  /* some result is inf though nothing behind it was */
+    ND_SUSPECT = 8,   /* some quotient looks like one across a pole, or close to the end of a domain */
     /* stops */
     ND_STOPPED = -1, /* the function asked to stop */
     ND_WRITTEN = -2, /* the function wrote into its argument */
@@ -183,6 +184,23 @@ double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t 
  *            where they are all noise, its standard deviation
  *   changes  results: changes[k-1] is 1 if some difference of order k is > 0 and another < 0, else 0 */
 void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes);
+
+/* For a function of one variable at n points x: out = x + offset h, for the steps
+ *
+ *     h = relative max(|x|, x_scale), rounded to the nearest power of two
+ *
+ * x_scale is far from overflow and underflow. ND_OVERFLOW if some |x| is above 1e300, or nan or inf. out is not x. */
+int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out);
+
+/* The quotients (right - left) / (scale span), left and right the values at x + offsets[0] h and x + offsets[1] h, and
+ * span the distance of these points in floating point. out may be left or right.
+ *
+ * ND_NONFINITE where a quotient is not finite; ND_SUSPECT where one is above steepest and the values have opposite
+ * signs, or |x| is below ND_NEAR h. */
+int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets, double scale,
+                double steepest, const double *left, const double *right, double *out);
+
+enum { ND_NEAR = 32 };
 
 #ifdef __cplusplus
 }

@@ -43,3 +43,8 @@ cdef extern from "numdiff.h":
                               const double *values)
 
     void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes)
+
+    int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out) nogil
+
+    int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets, double scale,
+                    double steepest, const double *left, const double *right, double *out) nogil

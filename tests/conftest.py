@@ -11,6 +11,7 @@ import os
 import pytest
 
 import numdiff._difference
+import numdiff._elementwise
 
 CHOSEN = os.environ.get("NUMDIFF_BACKEND") or "auto"
 BACKENDS = ["c", "python"] if CHOSEN == "auto" else [CHOSEN]
@@ -20,7 +21,9 @@ MODULES = {"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}
 @pytest.fixture(params=BACKENDS, autouse=True)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The backend of this test, in place of the one chosen at import."""
-    monkeypatch.setattr(numdiff._difference, "kernels", importlib.import_module(MODULES[request.param]))
+    kernels = importlib.import_module(MODULES[request.param])
+    for module in (numdiff._difference, numdiff._elementwise):
+        monkeypatch.setattr(module, "kernels", kernels)
     return str(request.param)
 
 
