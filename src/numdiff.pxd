@@ -22,3 +22,10 @@ cdef extern from "numdiff.h":
 
     int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, double *df) except -1
+
+    int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
+                            ptrdiff_t begin, ptrdiff_t end, double f0, double *near, double *diagonal) except -1
+
+    int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
+                         ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near,
+                         double *hessian) except -1
