@@ -1,6 +1,6 @@
 """Derivatives of functions given as code, by finite differences.
 
-numdiff's own names: gradient, jacobian, grad, jac, value_and_grad.
+numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
 """
 
@@ -11,6 +11,7 @@ from ._backend import backend
 from ._check import check_derivative, check_grad
 from ._config import show_config
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
+from ._hessian import hess, hessian, hessian_diagonal, hvp
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
 
@@ -28,6 +29,10 @@ __all__ = [
     "grad",
     "gradient",
     "group_columns",
+    "hess",
+    "hessian",
+    "hessian_diagonal",
+    "hvp",
     "jac",
     "jacobian",
     "show_config",
