@@ -22,7 +22,12 @@ Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
-FIRST_RICHARDSON = 2.0**-2  # the longest relative step that is extrapolated from
+FIRST_RICHARDSON = 9.0 / 64.0  # the longest relative step that is extrapolated from
+# Of richardson's four steps, over the plan's. Were they multiples of one another, some oscillations would look smooth
+# at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
+_LONGEST, _SMOOTH_RATIOS = 9.0, (9.0, 4.1, 1.9)
+_FAST_RATIOS = (0.009, 0.027)  # where fun varies so fast that longer steps do not see it
+_ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
@@ -83,7 +88,6 @@ class Steps:
     h: Float
     one_sided: Mask
     scale: Float  # max(|x|, x_scale)
-    flags: Index
     lb: Float | None = None
     ub: Float | None = None
 
@@ -109,10 +113,10 @@ class Steps:
 
 
 def default_relative(kind: str, eps: float) -> float:
-    """The default relative step: second order for central, first order for forward; the longest for richardson."""
+    """The default relative step, by the order of accuracy; for richardson the shortest of four."""
     if kind == "richardson":
-        return max(FIRST_RICHARDSON, float(default_step(eps, 2, 2)))
-    return float(default_step(eps, 2 if kind == "central" else 1, 2))
+        return max(FIRST_RICHARDSON / _LONGEST, float(default_step(eps, 2, 2)))
+    return float(default_step(eps, 1 if kind == "forward" else 2, 2))
 
 
 def make_steps(
@@ -132,15 +136,17 @@ def make_steps(
             raise _lost(x0, None, x, wanted, options)
         if limits is None:
             h = _exact(x, wanted, one_sided)
-            return Steps(np.arange(x.size), x, h, one_sided, scale, flags), h, flags
+            return Steps(np.arange(x.size), x, h, one_sided, scale), h.copy(), flags
         lb, ub = limits
         below, above = x - lb, ub - x
         far, nearer = np.maximum(below, above), np.minimum(below, above)
         if two_sided:
-            # A shorter step on both sides, until one side is better: that has the error of a forward difference.
-            shortest, alone = (0.05, 0.05) if kind == "central" else (2e-3, 1.0)
-            one_sided = nearer < shortest * wanted
-            h = np.where(one_sided, (alone if options.default else 1.0) * wanted, np.minimum(wanted, nearer))
+            # A shorter step on both sides, until one side is better: a forward difference, at its best step.
+            alone = _ALONE if kind == "central" and options.default else 1.0
+            if kind == "richardson":
+                far, nearer = 0.99 / _LONGEST * far, 0.99 / _LONGEST * nearer
+            one_sided = nearer < _ALONE * wanted
+            h = np.where(one_sided, alone * wanted, np.minimum(wanted, nearer))
         else:
             h = wanted
         intended = h
@@ -151,7 +157,7 @@ def make_steps(
         exact = _exact(x, h, one_sided)
         fits = inside(x, exact, True, one_sided, lb, ub)
         h = np.where(fits, exact, _exact(x, 0.75 * h, one_sided))
-    found = Steps(np.arange(x.size), x, h, one_sided, scale, flags, lb, ub)
+    found = Steps(np.arange(x.size), x, h, one_sided, scale, lb, ub)
     free = found.usable(h, one_sided)
     if two_sided:
         flags[one_sided] |= Flag.one_sided
@@ -177,6 +183,9 @@ def second_derivatives(
 ) -> Second:
     """The Hessian by differences of values, or its diagonal alone."""
     n = run.x0.size
+    if kind == "richardson":  # the steps asked for are the longest
+        longest = options.rel_step, options.abs_step
+        options = StepOptions(*(h if h is None else h / _LONGEST for h in longest), options.x_scale)
     plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
     value = np.full((n, n) if mixed else n, np.nan)
     error = value.copy()
@@ -233,7 +242,7 @@ class _Search:
         if self.noise and self.default:
             self._widen()
         bad = ~np.isfinite(self.second)
-        watched = self.default and self.kind != "richardson"  # which compares its own steps
+        watched = self.default and self.kind != "richardson"  # which looks closer itself
         suspects = self._suspects() if watched else np.zeros_like(bad)
         if not (bad.any() or suspects.any()):
             return
@@ -294,7 +303,7 @@ class _Search:
             kept = suspects & ~(np.abs(self.second - before[0]) > _AGREE * np.abs(before[0]))
         for now, then in zip((self.second, self.near, plan.h, plan.one_sided, self.flags), before, strict=True):
             now[kept] = then[kept]
-        h = (0.05 if self.kind == "central" and self.default else 1.0) * h
+        h = (_ALONE if self.kind == "central" and self.default else 1.0) * h
         for side in (1.0, -1.0):
             if pending.any():
                 pending &= ~self._shrink(pending, side * h, np.ones_like(bad), Flag.one_sided)
@@ -396,82 +405,81 @@ class _Search:
             return np.asarray(bars)
 
     def _shrunk(self) -> Mask:
+        """Whose steps the end of a domain has made short."""
         return np.abs(self.plan.h) < 0.01 * default_relative(self.kind, self.eps) * self.plan.scale
 
     def richardson(self, mixed: bool) -> tuple[Float, Float, Index]:
-        """Central differences at four steps, the first of them the plan's, extrapolated to h = 0."""
-        plan, h0 = self.plan, self.plan.h
-        factor = np.ones(plan.index.size)
-        anchor = default_relative("central", self.eps) * plan.scale / np.abs(h0)
-        aliased = np.zeros(plan.index.size, bool)
-        values: list[Float] = []
-        factors: list[Float] = []
-        rounding: list[Float] = []
-        diagonals: list[Float] = []
-        for level in range(4):
-            h = factor * h0
-            if level == 0:
-                second, near = self.second, self.near
-            elif not plan.usable(h, plan.one_sided).all():
-                break
-            else:
-                second, near = self.run.diagonal(plan.index, h, plan.one_sided)
+        """Central differences at the plan's steps and at three others, extrapolated to h = 0.
+
+        The plan's are the shortest of four. The longest come next; where they tell something else, f varies faster
+        than they can see, and much shorter ones follow.
+        """
+        plan, short = self.plan, np.abs(self.plan.h)
+        last, _, flags = self.plain(mixed)
+        values, used, rounding = [last], [short], [self._rounding(short, self.near, mixed)]
+        floor = 4.0 * self._rounding(short, self.near, False)
+        ratio, fast = _SMOOTH_RATIOS[0], 0
+        for level in range(3):
+            h = _exact(plan.x, np.copysign(ratio * short, plan.h), plan.one_sided)
+            h = np.where(plan.usable(h, plan.one_sided), h, plan.h)
+            second, near = self.run.diagonal(plan.index, h, plan.one_sided)
             found = second
             if mixed:
                 found = self.run.mixed(plan.index, h, plan.one_sided, near)
                 np.fill_diagonal(found, second)
             values.append(found)
-            factors.append(factor)
+            used.append(np.abs(h))
             rounding.append(self._rounding(h, near, mixed))
-            diagonals.append(second)
-            if level == 1:
-                # Where halving the step changes all, f varies faster than the step, and the next ones are short.
+            if level < 2:
                 with np.errstate(all="ignore"):
-                    change = np.abs(diagonals[1] - diagonals[0])
-                    floor = np.diag(rounding[1]) if mixed else rounding[1]
-                    aliased = (anchor < 1 / 32) & (change > 0.6 * np.abs(diagonals[1])) & (change > 4 * floor)
-            factor = np.where(aliased, 4.0 * anchor if level == 1 else 0.25 * factor, 0.5 * factor)
-        best, error = _extrapolated(values, factors, rounding, plan.one_sided, aliased)
-        flags = np.zeros(best.shape, np.intp)
-        if mixed:
-            self._mend_mixed(best, flags)
-            error[~np.isfinite(best)] = np.nan
-            mended = np.isfinite(best) & ~np.isfinite(error)
-            error[mended] = self._bars(best)[mended]
+                    size = np.maximum(np.abs(second), np.abs(self.second))
+                    alike = np.abs(second - self.second) <= 0.3 * size + floor
+                # All steps must shrink alike for the mixed derivatives.
+                fast = fast + 1 if fast or not alike.all() else 0
+                ratio = _FAST_RATIOS[fast - 1] if fast else _SMOOTH_RATIOS[level + 1]
+        steps_used = np.array(used)
+        best, error = _extrapolated(np.array(values), steps_used, np.array(rounding), plan.one_sided)
+        error[~np.isfinite(best)] = np.nan
         return best, error, flags
 
 
-def _extrapolated(
-    values: list[Float], factors: list[Float], rounding: list[Float], one_sided: Mask, aliased: Mask
-) -> tuple[Float, Float]:
-    """The derivatives at h = 0; where steps did not shrink alike along both variables, those of the last step."""
-    mixed = values[0].ndim == 2
-    z = []
-    for factor in factors:
-        along = np.where(one_sided, factor, factor * factor)  # the error has all powers of h, or the even ones
-        z.append(np.sqrt(factor[:, None] * factor) ** np.where(one_sided[:, None] | one_sided, 1, 2) if mixed else along)
-    best, error = extrapolate(np.array(values), np.array(z), np.array(rounding))
-    if mixed and aliased.any() and not aliased.all():
-        unlike = aliased[:, None] != aliased
+def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float]:
+    """The derivatives at h = 0 from those at the steps h (k, count).
+
+    Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
+    """
+    ratio = h / h[0]
+    unlike = np.zeros(values.shape[1:], bool)
+    if values.ndim == 3:
+        unlike = (np.abs(ratio[:, :, None] - ratio[:, None, :]) > 1e-6 * ratio[:, None, :]).any(axis=0)
+        either = one_sided[:, None] | one_sided
+        product = ratio[:, :, None] * ratio[:, None, :]
+        z = np.where(either, np.sqrt(product), product)
+    else:
+        z = np.where(one_sided, ratio, ratio * ratio)
+    order = np.argsort(-z, axis=0, kind="stable")
+    values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
+    best, error = extrapolate(values, z, rounding)
+    if unlike.any():
         with np.errstate(all="ignore"):
-            change = np.abs(values[-1] - values[-2])
-            last = values[-1], change + rounding[-1]
-        best, error = np.where(unlike, last[0], best), np.where(unlike, last[1], error)
+            best[unlike] = values[-1][unlike]
+            error[unlike] = (np.abs(values[-1] - values[-2]) + rounding[-1])[unlike]
     return best, error
 
 
 def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]:
-    """values (k, ...) at the arguments z (k, ...), polynomials in z, at z = 0: the best entry of Neville's tableau.
+    """values (k, ...), polynomials in z (k, ...), at z = 0: the best entry of Neville's tableau and its error.
 
-    rounding (k, ...) bounds that of the values and is carried along. The error of an entry is the larger difference to
-    its two neighbours of lower degree (Ridders 1982), or where it is smaller, to those that one more step gives; and
-    its rounding. Returns the best and its error, each of the shape of values[0].
+    z falls, and the last is so small that its value is near the limit, if not so exact: no entry is better than it
+    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along. The error of an entry
+    is the larger difference to its two neighbours of lower degree (Ridders 1982), or where that is smaller, to those
+    which one more value gives; and its rounding.
     """
-    count = len(values)
+    last = len(values) - 1
     table: list[list[Float]] = []
     bars: list[list[Float]] = []
     with np.errstate(all="ignore"):
-        for k in range(count):
+        for k in range(last + 1):
             row, bar = [values[k]], [rounding[k]]
             for j in range(1, k + 1):
                 share = 1.0 / (z[k - j] / z[k] - 1.0)
@@ -479,19 +487,19 @@ def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]
                 bar.append((1.0 + np.abs(share)) * bar[j - 1] + np.abs(share) * bars[k - 1][j - 1])
             table.append(row)
             bars.append(bar)
-        best, error = values[-1].copy(), np.full(values[0].shape, np.inf)
-        for k in range(count):
-            for j in range(k + 1):
+        change = np.abs(values[last] - values[last - 1])
+        trust = rounding[last] + np.where(np.isfinite(change), 2.0 * change * (z[last] / z[last - 1]), 0.0)
+        best, error = values[last], trust
+        for k in range(last + 1):
+            for j in range(1, k + 1):
                 this = table[k][j]
-                estimate = np.full(this.shape, np.inf)
-                if j:
-                    estimate = np.maximum(np.abs(this - table[k][j - 1]), np.abs(this - table[k - 1][j - 1]))
-                if k + 1 < count:
+                estimate = np.abs(this - table[k][j - 1])
+                if k < last or j > 1:
+                    estimate = np.maximum(estimate, np.abs(this - table[k - 1][j - 1]))
+                if k < last:
                     later = np.maximum(np.abs(this - table[k + 1][j]), np.abs(this - table[k + 1][j + 1]))
-                    estimate = np.fmin(estimate, later)
-                estimate = estimate + bars[k][j]
+                    estimate = np.where(later <= bars[k + 1][j + 1], np.fmin(estimate, later), estimate)
+                estimate = np.maximum(estimate, np.abs(this - values[last]) - trust) + bars[k][j]
                 better = estimate < error
                 best, error = np.where(better, this, best), np.where(better, estimate, error)
     return best, error
-
-
