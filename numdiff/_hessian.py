@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -10,15 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
 from ._derivatives import _differentiate
-from ._difference import Run
+from ._difference import Run, first_point
 from ._function import as_array, as_point, bind, check_kwargs, component, describe
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
-from ._second import FIRST_RICHARDSON, Second, SecondRun, extrapolate, second_derivatives
+from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
 from ._stencils import CENTRAL
 from ._steps import EPS, default_step, positive, steps
 
 Float = NDArray[np.float64]
+
+_NEAR = 0.03  # of the distance to an end of the domain
+_ATTEMPTS = 6  # of hvp, with ever smaller steps
 
 METHODS: Final = {
     "forward": "forward",
@@ -167,8 +171,9 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
     check_kwargs(options.get("kwargs"))
 
     def hessian_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
-        merged = {**(options.get("kwargs") or {}), **kwargs}
-        return hessian(fun, x, args=args, **{**options, "kwargs": merged})
+        if kwargs:
+            return hessian(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
+        return hessian(fun, x, args=args, **options)
 
     return hessian_at
 
@@ -276,32 +281,37 @@ def hvp(
     fun, args = bind(fun if jac is None else jac, args, kwargs)
     point, _ = as_point(x0)
     vector = _vector(v, point)
-    scale = np.maximum(np.abs(point), 1.0 if x_scale is None else _shaped(positive("x_scale", x_scale, point.shape), point))
+    scale = np.maximum(
+        np.abs(point), 1.0 if x_scale is None else _shaped(positive("x_scale", x_scale, point.shape), point)
+    )
     along = np.abs(vector) / scale
     if not along.any():
         return np.zeros(point.shape)[()]
-    run = SecondRun(fun, args, point, jac is None, None)
-    if jac is not None:
-        run.fun = _gradient_function(fun, point.shape)
-    distance = np.where(point != 0.0, np.abs(point), np.inf)
+    run = SecondRun(fun if jac is None else _Gradient(fun, point.shape), args, point, jac is None, None)
     with np.errstate(divide="ignore"):
-        room = np.min(distance[vector != 0] / np.abs(vector[vector != 0]))  # to where a component of x is 0
-    eps, t = EPS, 0.0
+        # to where a component of x is 0, an end of the domain as likely as any
+        room = np.min(np.where((vector != 0) & (point != 0), np.abs(point) / np.abs(vector), np.inf))
     result = np.full(point.size, np.nan)
-    for attempt in range(6):
-        while True:
-            t = _power_of_two(eps ** (1 / 3 if jac is not None else 1 / 4) / np.max(along))
-            short = 1.0
+    for attempt in range(_ATTEMPTS):
+        for eps in (run.eps or EPS, None):
+            if eps is None:  # fun turned out to be coarser than float64: again, with longer steps
+                eps = run.eps or EPS
+                if eps == EPS:
+                    break
+            t, short = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along)), 1.0
             if attempt:
-                t = min(t, 0.03 * room) * 0.1 ** (attempt - 1)
                 short = 0.1 ** (attempt - 1)
-            h = None if jac is not None else _steps_beside(point, scale, eps, short, bool(attempt))
+                t = min(t, _NEAR * room) * short
+            t = float(2.0 ** np.round(np.log2(t)))
+            h = None
+            if jac is None:
+                h = steps(scale, default_step(eps, 2, 2), None, None, None)
+                if attempt:
+                    h = np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * short
             new = _along(run, vector, t, h)
-            if (run.eps or EPS) == eps:
+            if run.eps == eps:
                 break
-            eps = run.eps or EPS
-        better = np.isnan(result) & np.isfinite(new)
-        result[better] = new[better]
+        result = np.where(np.isnan(result) & np.isfinite(new), new, result)
         if np.isfinite(result).all():
             break
     return result.reshape(point.shape)[()]
@@ -315,31 +325,17 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
         if h is None:
             gradients.append(np.atleast_1d(run.evaluate(x)))
             continue
-        beside = SecondRun(run.fun, run.args, x, True, None)
         first = None
         if run.eps is None:
-            corner = x.copy()
-            corner.reshape(-1)[0] -= h.reshape(-1)[0]
-            first = run.evaluate(corner)
+            first = run.evaluate(first_point(x, 0, h.reshape(-1)[0], CENTRAL))
             if (run.eps or EPS) > EPS:
                 return np.full(x.size, np.nan)
+        beside = Run(run.fun, run.args, x, True, None)
         rows, _ = beside.difference(None, h, CENTRAL, first)
         run.nfev += beside.nfev
         gradients.append(rows[:, 0])
     with np.errstate(all="ignore"):
         return np.asarray((gradients[0] - gradients[1]) / (2.0 * t))
-
-
-def _steps_beside(x: Float, scale: Float, eps: float, short: float, near: bool) -> Float:
-    h = steps(scale, default_step(eps, 2, 2), None, None, None)
-    if near:
-        with np.errstate(all="ignore"):
-            h = np.minimum(h, np.where(x != 0, 0.03 * np.abs(x), np.inf)) * short
-    return h
-
-
-def _power_of_two(value: float) -> float:
-    return float(2.0 ** np.round(np.log2(value)))
 
 
 def _shaped(value: Any, point: Float) -> Any:
@@ -373,7 +369,9 @@ def _noise(noise: Any) -> float | None:
         return None
     array = as_array(noise)
     if array.dtype.kind not in "fiu" or array.shape != ():
-        raise TypeError(f"`noise` must be a positive number, the standard deviation of the values; it is {describe(noise)}")
+        raise TypeError(
+            f"`noise` must be a positive number, the standard deviation of the values; it is {describe(noise)}"
+        )
     if not 0.0 < float(array) < np.inf:
         raise ValueError(f"`noise` must be positive and finite; it is {noise!r}")
     return float(array)
@@ -421,25 +419,29 @@ def _from_values(
     return second_derivatives(run, kind, options, limits, level, mixed), point.shape
 
 
-def _gradient_function(jac: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
-    """jac with its value as a flat array, or an error that names it."""
-    size = int(np.prod(shape))
+class _Gradient:
+    """jac with its value as a flat array, or an error that names it; remembers the largest values."""
 
-    def gradient(x: Float, *args: Any) -> Any:
-        value = jac(x, *args)
+    def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
+        self.jac, self.shape, self.size = jac, shape, math.prod(shape)
+        self.largest = np.zeros(self.size)
+
+    def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
+        value = self.jac(x, *args)
         if value is None:
             raise TypeError("`jac` returned None; did jac forget to return its value?")
         array = as_array(value)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"`jac` must return real numbers; it returned {describe(value)}")
-        if array.shape not in (shape, (size,)) and not (size == 1 and array.size == 1):
+        if array.shape not in (self.shape, (self.size,)) and not (self.size == 1 and array.size == 1):
+            flat = "" if self.shape == (self.size,) else f" or ({self.size},)"
             raise ValueError(
-                f"`jac` must return the gradient, of shape {shape}{'' if shape == (size,) else f' or ({size},)'}; "
+                f"`jac` must return the gradient, of shape {self.shape}{flat}; "
                 f"it returned an array of shape {array.shape}"
             )
-        return array.reshape(-1)
-
-    return gradient
+        array = array.reshape(-1)
+        np.fmax(self.largest, np.abs(array), out=self.largest, where=np.isfinite(array), casting="unsafe")
+        return array
 
 
 def _from_gradient(
@@ -458,50 +460,51 @@ def _from_gradient(
     _check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
-    n = point.size
-    gradient = _gradient_function(bound, point.shape)
+    options = _options(point, rel_step, abs_step, x_scale)
+    gradient = _Gradient(bound, point.shape)
     if kind != "richardson":
         found = _differentiate(gradient, x0, False, kind, rel_step, abs_step, x_scale, bounds, None, None, args)
-        return _symmetric(found.run, kind, found.rows, found.steps, found.flags, None), point.shape
+        return _symmetric(found, kind, gradient.largest, options.x_scale, point), point.shape
 
-    options = _options(point, rel_step, abs_step, x_scale)
     h0 = steps(point.reshape(-1), FIRST_RICHARDSON, options.rel_step, options.abs_step, options.x_scale)
-    levels, rounding, nfev = [], [], 0
+    levels = []
     for level in range(4):
         h = (h0 * 0.5**level).reshape(point.shape)
         found = _differentiate(gradient, x0, False, "central", None, h, None, bounds, None, None, args)
-        nfev += found.run.nfev
-        levels.append(found)
-    run = levels[0].run
-    run.nfev = nfev
-    one = _symmetric(run, kind, levels[0].rows, levels[0].steps, levels[0].flags, None)
-    if not n:
-        return one, point.shape
-    values = np.array([_halved(found.rows) for found in levels])
-    eps = run.eps or EPS
+        levels.append(_symmetric(found, kind, gradient.largest, options.x_scale, point))
+    last = levels[-1]
+    last.run.nfev = sum(one.run.nfev for one in levels)
+    along = np.abs([one.steps for one in levels])
+    rounding = np.array([_rounding(last.run, gradient.largest, h) for h in along])
     with np.errstate(all="ignore"):
-        taken = [np.broadcast_to(np.abs(found.steps.reshape(n, -1)[:, :1]), (n, n)) for found in levels]
-        largest = np.nanmax(np.abs(values[-1] * taken[-1]), initial=0.0)
-        rounding = [4.0 * eps * (np.abs(values[-1]) + largest) / np.minimum(h, h.T) for h in taken]
-        z = np.array([(h / np.abs(taken[0])) * (h.T / np.abs(taken[0].T)) for h in taken])
-    best, error = extrapolate(values, z, np.array(rounding))
-    return Second(run, kind, best, error, one.steps, one.flags), point.shape
+        ratio = along / along[0]
+        z = ratio[:, :, None] * ratio[:, None, :]
+    value, error = extrapolate(np.array([one.value for one in levels]), z, rounding)
+    error[np.isnan(value)] = np.nan
+    return Second(last.run, kind, value, error, last.steps, last.flags), point.shape
 
 
-def _halved(rows: Float) -> Float:
+def _rounding(run: Run, largest: Float, h: Float) -> Float:
+    """What rounding in the values of jac can do to the symmetric part of its Jacobian."""
     with np.errstate(all="ignore"):
-        return np.asarray(0.5 * (rows + rows.T))
+        bar = (run.eps or EPS) * largest / np.abs(h)[:, None]
+        return np.asarray(0.5 * (bar + bar.T))
 
 
-def _symmetric(run: Run, kind: str, rows: Float, steps: Float, flags: Any, error: Any) -> Second:
-    """The symmetric part, with the steps of the variables and the flags of both rows."""
-    n = len(rows)
-    along = steps if steps.ndim == 1 else np.array([row[0] if row.size else np.nan for row in steps])
-    found = np.zeros((n, n), np.intp) if flags is None else flags
-    value = _halved(rows)
+def _symmetric(found: Any, kind: str, largest: Float, x_scale: Any, point: Float) -> Second:
+    """The symmetric part of a Jacobian, the steps of the variables, the flags of both rows, and error bars."""
+    rows, n = found.rows, len(found.rows)
+    h = found.steps if found.steps.ndim == 1 else found.steps[:, 0]
+    flags = np.zeros((n, n), np.intp) if found.flags is None else found.flags
+    value = 0.5 * (rows + rows.T)
     with np.errstate(all="ignore"):
-        error = np.full((n, n), np.nan) if error is None else error
-    return Second(run, kind, value, error, along, found | found.T)
+        reach = np.abs(h) / (SMOOTH * np.maximum(np.abs(point.reshape(-1)), 1.0 if x_scale is None else x_scale))
+        truncation = 0.5 * reach if kind == "forward" else reach**2 / 6
+        root = np.sqrt(np.abs(np.diag(value)))
+        bars = np.maximum(np.abs(value), root[:, None] * root) * np.maximum(truncation[:, None], truncation)
+        # Only a wrong jac, or rounding, is not symmetric.
+        error = bars + _rounding(found.run, largest, h) + 0.5 * np.abs(rows - rows.T)
+    return Second(found.run, kind, value, error, h, flags | flags.T)
 
 
 def _answer(found: Second, shape: tuple[int, ...], x_shape: tuple[int, ...], full_output: bool) -> Any:

@@ -29,18 +29,20 @@ _LONGEST, _SMOOTH_RATIOS = 9.0, (9.0, 4.1, 1.9)
 _FAST_RATIOS = (0.009, 0.027)  # where fun varies so fast that longer steps do not see it
 _ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
+_NEAR_ONE_SIDED = 0.005
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
+_FELT_NOISE = 100.0  # standard deviations of noise
 _AGREE = 3e-3  # relative: then the longer step is kept, which has less rounding in it
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
-_SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
+SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
 
 
 class SecondRun(Run):
     """A function of one value being differenced twice."""
 
     def _kernel(self, name: str, *rest: Any) -> None:
-        kernel = getattr(_difference.kernels, name)
+        kernel = getattr(vars(_difference)["kernels"], name)
         status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
         self.nfev += nfev
         if status == WRITTEN:
@@ -88,11 +90,12 @@ class Steps:
     h: Float
     one_sided: Mask
     scale: Float  # max(|x|, x_scale)
-    lb: Float | None = None
-    ub: Float | None = None
+    lb: Any = None  # None: unbounded
+    ub: Any = None
 
     def take(self, chosen: Any) -> Steps:
-        return Steps(*(v if v is None else v[chosen] for v in vars(self).values()))
+        parts: list[Any] = [v if v is None else v[chosen] for v in vars(self).values()]
+        return Steps(*parts)
 
     def distance(self) -> Float:
         """How far x is from where a domain is likely to end: 0 and the bounds, but for those it is at."""
@@ -184,8 +187,8 @@ def second_derivatives(
     """The Hessian by differences of values, or its diagonal alone."""
     n = run.x0.size
     if kind == "richardson":  # the steps asked for are the longest
-        longest = options.rel_step, options.abs_step
-        options = StepOptions(*(h if h is None else h / _LONGEST for h in longest), options.x_scale)
+        shortest = (h if h is None else h / _LONGEST for h in (options.rel_step, options.abs_step))
+        options = StepOptions(*shortest, x_scale=options.x_scale)  # type: ignore[misc]
     plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
     value = np.full((n, n) if mixed else n, np.nan)
     error = value.copy()
@@ -261,10 +264,12 @@ class _Search:
         plan = self.plan
         with np.errstate(all="ignore"):
             change = np.abs(self.second * plan.h * plan.h)
-            much = np.where(plan.one_sided, 1e-3, 1e-5) * np.maximum(abs(self.run.f0), change)
+            sharp = np.where(plan.one_sided, 5e3, 1e3) * (plan.h / plan.scale) ** 2
+            much = sharp * np.maximum(abs(self.run.f0), change)
+            far = np.abs(plan.h) / np.where(plan.one_sided, _NEAR_ONE_SIDED, _NEAR)
             # Where a two-sided difference reaches beyond 0, f does not end there.
-            near = (plan.distance() < np.abs(plan.h) / _NEAR) & (plan.one_sided | (plan.distance() >= np.abs(plan.h)))
-            return np.asarray(np.isfinite(self.second) & near & (change > much))
+            near = (plan.distance() < far) & (plan.one_sided | (plan.distance() >= np.abs(plan.h)))
+            return np.asarray(np.isfinite(self.second) & near & (change > np.maximum(much, _FELT_NOISE * self.noise)))
 
     def _widen(self) -> None:
         """Other steps where the curvature measured against the noise says that those of |f0| are far from good."""
@@ -324,7 +329,8 @@ class _Search:
                 new, near = self.run.diagonal(self.plan.index[todo], h[todo], one_sided[todo])
                 with np.errstate(all="ignore"):
                     finite = np.isfinite(new)
-                    felt = finite & (np.abs(new * h[todo] * h[todo]) > _FELT * self.eps * f0)
+                    change = np.abs(new * h[todo] * h[todo])
+                    felt = finite & (change > max(_FELT * self.eps * f0, _FELT_NOISE * self.noise))
                 if not shrinks and round_ == 0:
                     felt = finite  # no step is better than the default one
                 take = felt | (finite & ~np.isfinite(self.second[todo]))
@@ -388,7 +394,7 @@ class _Search:
         """Error bars without further calls: rounding, and truncation if fun varies on the scale of x / 10."""
         plan, mixed = self.plan, found.ndim == 2
         with np.errstate(all="ignore"):
-            scale = _SMOOTH * plan.scale
+            scale = SMOOTH * plan.scale
             reach = np.abs(plan.h) / scale
             reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
             own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
@@ -489,7 +495,10 @@ def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]
             bars.append(bar)
         change = np.abs(values[last] - values[last - 1])
         trust = rounding[last] + np.where(np.isfinite(change), 2.0 * change * (z[last] / z[last - 1]), 0.0)
-        best, error = values[last], trust
+        # Where even the two last differ, all that can be said for the last is that its step is by far the shortest.
+        size = np.maximum(np.abs(values[last]), np.abs(values[last - 1]))
+        doubt = np.where(change > 0.3 * size + 4.0 * rounding[last], 0.01 * np.abs(values[last]), 0.0)
+        best, error = values[last], np.maximum(trust, doubt)
         for k in range(last + 1):
             for j in range(1, k + 1):
                 this = table[k][j]
@@ -499,7 +508,7 @@ def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]
                 if k < last:
                     later = np.maximum(np.abs(this - table[k + 1][j]), np.abs(this - table[k + 1][j + 1]))
                     estimate = np.where(later <= bars[k + 1][j + 1], np.fmin(estimate, later), estimate)
-                estimate = np.maximum(estimate, np.abs(this - values[last]) - trust) + bars[k][j]
+                estimate = np.maximum(np.maximum(estimate, doubt), np.abs(this - values[last]) - trust) + bars[k][j]
                 better = estimate < error
                 best, error = np.where(better, this, best), np.where(better, estimate, error)
     return best, error
