@@ -1,6 +1,6 @@
 """Derivatives of functions given as code, by finite differences.
 
-numdiff's own names: gradient, jacobian, grad, jac, value_and_grad.
+numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
 """
 
@@ -13,6 +13,7 @@ from ._config import show_config
 from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
 from ._directional import jvp
+from ._hessian import hess, hessian, hessian_diagonal, hvp
 from ._noise import NoiseEstimate, estimate_noise
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
@@ -38,6 +39,10 @@ __all__ = [
     "grad",
     "gradient",
     "group_columns",
+    "hess",
+    "hessian",
+    "hessian_diagonal",
+    "hvp",
     "jac",
     "jacobian",
     "jvp",

@@ -109,7 +109,7 @@ def one_number(value: Any, name: str = "fun") -> float:
     array = _real(value, name)
     if array.size != 1:
         raise ValueError(
-            f"{_gave(name)} one number for a gradient; it {_was(name)} an array of shape {array.shape}. "
+            f"{_gave(name)} one number for a gradient or a Hessian; it {_was(name)} an array of shape {array.shape}. "
             "For a function of several values use numdiff.jacobian"
         )
     return float(array.reshape(()))

@@ -52,3 +52,28 @@ def quotient(
     right: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> int: ...
+def hessian_diagonal(
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    values: Callable[[Any], Any],
+    x0: NDArray[np.float64],
+    index: NDArray[np.intp] | None,
+    h: NDArray[np.float64],
+    one_sided: NDArray[np.bool_] | None,
+    f0: float,
+    first: Any,
+    near: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> tuple[int, int]: ...
+def hessian_mixed(
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    values: Callable[[Any], Any],
+    x0: NDArray[np.float64],
+    index: NDArray[np.intp] | None,
+    h: NDArray[np.float64],
+    one_sided: NDArray[np.bool_] | None,
+    f0: float,
+    near: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> tuple[int, int]: ...

@@ -8,8 +8,8 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
 from numdiff cimport (
-    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_limit, nd_move, nd_noise_table, nd_point, nd_quotient,
-    nd_richardson, nd_richardson_next, nd_stencil,
+    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move,
+    nd_noise_table, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil,
 )
 
 
@@ -76,6 +76,21 @@ cdef class Evaluation:
         PyObject_GetBuffer(array, &self.views[self.lent], flags)
         self.lent += 1
         return <double *>self.views[self.lent - 1].buf
+
+    cdef int lend_coordinates(self, ptrdiff_t count, index, const ptrdiff_t **index_data, one_sided,
+                              const unsigned char **one_sided_data) except -1:
+        """index and one_sided of the kernels for second derivatives, each of count elements or None."""
+        if index is not None:
+            index_data[0] = <const ptrdiff_t *>self.lend(index, PyBUF_SIMPLE)
+            if self.views[self.lent - 1].len != count * <Py_ssize_t>sizeof(ptrdiff_t):
+                raise ValueError("index has the wrong size")
+        elif count != self.point.n:
+            raise ValueError("h has the wrong size")
+        if one_sided is not None:
+            one_sided_data[0] = <const unsigned char *>self.lend(one_sided, PyBUF_SIMPLE)
+            if self.views[self.lent - 1].len != count:
+                raise ValueError("one_sided has the wrong size")
+        return 0
 
     cdef int share(self, x) except -1:
         """Let point.x be the memory of x, an array with the values that point.x has now."""
@@ -341,3 +356,34 @@ def quotient(x, double relative, double x_scale, tuple stencil, double steepest,
     with nogil:
         status = nd_quotient(arrays.n, at, relative, x_scale, offsets, scale, steepest, a, b, to)
     return status
+def hessian_diagonal(fun, tuple args, values, x0, index, h, one_sided, double f0, first, near, out):
+    cdef Evaluation run = Evaluation(fun, args, values, 1, x0, first)
+    cdef bint prefetched = first is not None
+    cdef const ptrdiff_t *index_data = NULL
+    cdef const unsigned char *one_sided_data = NULL
+    cdef const double *h_data = run.lend(h, PyBUF_SIMPLE)
+    cdef ptrdiff_t count = run.views[1].len // <Py_ssize_t>sizeof(double)
+    cdef double *near_data = run.lend(near, PyBUF_WRITABLE)
+    cdef double *diagonal = run.lend(out, PyBUF_WRITABLE)
+    if run.views[2].len != 2 * run.views[1].len or run.views[3].len != run.views[1].len:
+        raise ValueError("near or out has the wrong size")
+    run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
+    cdef int status = nd_hessian_diagonal(&run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data,
+                                          diagonal)
+    return status, run.point.calls - prefetched
+
+
+def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, near, out):
+    cdef Evaluation run = Evaluation(fun, args, values, 1, x0, None)
+    cdef const ptrdiff_t *index_data = NULL
+    cdef const unsigned char *one_sided_data = NULL
+    cdef const double *h_data = run.lend(h, PyBUF_SIMPLE)
+    cdef ptrdiff_t count = run.views[1].len // <Py_ssize_t>sizeof(double)
+    cdef const double *near_data = run.lend(near, PyBUF_SIMPLE)
+    cdef double *hessian = run.lend(out, PyBUF_WRITABLE)
+    if run.views[2].len != 2 * run.views[1].len or run.views[3].len != count * run.views[1].len:
+        raise ValueError("near or out has the wrong size")
+    run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
+    cdef int status = nd_hessian_mixed(&run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data,
+                                       hessian)
+    return status, run.point.calls

@@ -39,7 +39,7 @@ typedef int (*nd_function)(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx
 
 /* A point, and the function to be evaluated around it.
  *
- * x is what the function sees. Between calls it equals x0; during a call one coordinate is moved. The function
+ * x is what the function sees. Between calls it equals x0; during a call one coordinate or two are moved. The function
  * must not write into it; if it does, that is seen (see nd_evaluate) and the kernel stops with ND_WRITTEN.
  * The function may exchange x for another array of the same n values: numdiff's door to Python does so when the
  * user's function has kept the array it was given. */
@@ -59,6 +59,9 @@ typedef struct nd_point {
  * coordinate moved, before and after; in all of x after the first two calls; then in blocks of ND_BLOCK coordinates
  * that take turns. A write that is undone again between two looks is not seen. */
 int nd_evaluate(nd_point *point, ptrdiff_t i, double xi, double *fx);
+
+/* The same with two coordinates moved at once: i to xi and j to xj. i == j if xi == xj. */
+int nd_evaluate_pair(nd_point *point, ptrdiff_t i, double xi, ptrdiff_t j, double xj, double *fx);
 
 /* ND_OK if all of x equals x0 to the bit, else ND_WRITTEN. */
 int nd_intact(const nd_point *point);
@@ -201,6 +204,32 @@ int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, c
                 double steepest, const double *left, const double *right, double *out);
 
 enum { ND_NEAR = 32 };
+
+/* Second derivatives of a function of one value (m = 1): first the diagonal, then the mixed ones, which need what f
+ * was beside x0 from the diagonal. Both for the `count` coordinates index[k], with one step h[k] each:
+ *
+ *   index      coordinates, or NULL for index[k] = k
+ *   h          steps, finite, each with x0 + h != x0; of any sign where one-sided
+ *   one_sided  where not 0, the points beside x0 are x0 + h and x0 + 2h, else x0 + h and x0 - h; NULL: nowhere
+ *   near       near[2k] and near[2k + 1]: f there, all other coordinates being those of x0
+ *
+ * Order of accuracy: 2 where two-sided, else 1. Every quotient is divided by the steps taken. */
+
+/* Fills near[2k], near[2k + 1] and diagonal[k] = the second derivative by coordinate index[k], k in [begin, end).
+ *
+ * Two calls for each k, in the order of near. The bits do not depend on how the range is cut. */
+int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
+                        ptrdiff_t begin, ptrdiff_t end, double f0, double *near, double *diagonal);
+
+/* Fills hessian[k count + l] and hessian[l count + k], k in [begin, end), k < l < count; reads and writes no other.
+ *
+ *   near     of all count coordinates, from nd_hessian_diagonal with the same steps
+ *   hessian  (count, count)
+ *
+ * One call for each pair of one-sided coordinates, two for any other. To do one coordinate again with another step,
+ * let it be index[0], and the range [0, 1). */
+int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
+                     ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
 
 #ifdef __cplusplus
 }

@@ -48,3 +48,10 @@ cdef extern from "numdiff.h":
 
     int nd_quotient(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets, double scale,
                     double steepest, const double *left, const double *right, double *out) nogil
+
+    int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
+                            ptrdiff_t begin, ptrdiff_t end, double f0, double *near, double *diagonal) except -1
+
+    int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
+                         ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near,
+                         double *hessian) except -1

@@ -1,4 +1,4 @@
-/* One evaluation near x0: move, call, restore, look for foreign writes. Every kernel calls the function here. */
+/* One evaluation near x0: move one coordinate or two, call, restore, look for foreign writes. Every kernel calls the function here. */
 #include "numdiff.h"
 
 #include <string.h>
@@ -32,20 +32,27 @@ static int intact_after(const nd_point *point, ptrdiff_t call)
     return intact(point, begin, begin + ND_BLOCK < n ? begin + ND_BLOCK : n);
 }
 
-int nd_evaluate(nd_point *point, ptrdiff_t i, double xi, double *fx)
+int nd_evaluate_pair(nd_point *point, ptrdiff_t i, double xi, ptrdiff_t j, double xj, double *fx)
 {
-    double x0i = point->x0[i];
-    int written = differs(point->x[i], x0i);
+    double x0i = point->x0[i], x0j = point->x0[j];
+    int written = differs(point->x[i], x0i) || differs(point->x[j], x0j);
     if (written) {
         return ND_WRITTEN;
     }
     point->x[i] = xi;
+    point->x[j] = xj;
     int status = point->function(point->n, point->x, point->m, fx, point->context);
     ptrdiff_t call = point->calls++;
-    written = differs(point->x[i], xi); /* before restoring, which would heal it */
+    written = differs(point->x[i], xi) || differs(point->x[j], xj); /* before restoring, which would heal it */
     point->x[i] = x0i;
+    point->x[j] = x0j;
     if (status != ND_OK) {
         return status;
     }
     return written || !intact_after(point, call) ? ND_WRITTEN : ND_OK;
+}
+
+int nd_evaluate(nd_point *point, ptrdiff_t i, double xi, double *fx)
+{
+    return nd_evaluate_pair(point, i, xi, i, xi, fx);
 }

@@ -1,0 +1,514 @@
+"""Second derivatives from values: how far to step, the kernels, and what to do where fun is not finite.
+
+The diagonal comes first; it tells which steps are good. The mixed derivatives then cost their calls only once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _difference
+from ._difference import NoStepError, Run
+from ._kernels_py import NO_STEP, WRITTEN
+from ._plan import StepOptions, _lost
+from ._result import Flag
+from ._steps import EPS, default_step, inside, steps, taken
+
+Float = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
+
+FIRST_RICHARDSON = 9.0 / 64.0  # the longest relative step that is extrapolated from
+# Of richardson's four steps, over the plan's. Were they multiples of one another, some oscillations would look smooth
+# at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
+_LONGEST, _SMOOTH_RATIOS = 9.0, (9.0, 4.1, 1.9)
+_FAST_RATIOS = (0.009, 0.027)  # where fun varies so fast that longer steps do not see it
+_ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
+_NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
+_NEAR_ONE_SIDED = 0.005
+_ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
+_FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
+_FELT_NOISE = 100.0  # standard deviations of noise
+_AGREE = 3e-3  # relative: then the longer step is kept, which has less rounding in it
+_MOST_NOISE = 0.1  # the longest relative step that noise asks for
+SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
+
+
+class SecondRun(Run):
+    """A function of one value being differenced twice."""
+
+    def _kernel(self, name: str, *rest: Any) -> None:
+        kernel = getattr(vars(_difference)["kernels"], name)
+        status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
+        self.nfev += nfev
+        if status == WRITTEN:
+            # fun writes into its argument: start over, and from now on it has a copy of its own in every call
+            fun = self.fun
+            self.fun = lambda x, *args: fun(x.copy(), *args)
+            status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
+            self.nfev += nfev
+        if status == NO_STEP:
+            raise NoStepError
+
+    def diagonal(self, index: Index, h: Float, one_sided: Mask, first: Any = None) -> tuple[Float, Float]:
+        """The second derivatives by the coordinates of index, (count,), and the values beside x0, (count, 2)."""
+        near, out = np.empty((index.size, 2)), np.empty(index.size)
+        if index.size:
+            self._kernel("hessian_diagonal", index, h, one_sided, self.f0, first, near, out)
+        return out, near
+
+    def mixed(self, index: Index, h: Float, one_sided: Mask, near: Float) -> Float:
+        """The mixed ones, (count, count); the diagonal is not filled."""
+        out = np.empty((index.size, index.size))
+        if index.size > 1:
+            self._kernel("hessian_mixed", index, h, one_sided, self.f0, near, out)
+        return out
+
+
+@dataclass
+class Second:
+    """Second derivatives, (n, n) or for the diagonal alone (n,), with errors and flags; the steps are (n,)."""
+
+    run: Run
+    kind: str
+    value: Float
+    error: Float
+    steps: Float
+    flags: Index
+
+
+@dataclass
+class Steps:
+    """The free variables, (count,) each, and how far to step."""
+
+    index: Index
+    x: Float
+    h: Float
+    one_sided: Mask
+    scale: Float  # max(|x|, x_scale)
+    lb: Any = None  # None: unbounded
+    ub: Any = None
+
+    def take(self, chosen: Any) -> Steps:
+        parts: list[Any] = [v if v is None else v[chosen] for v in vars(self).values()]
+        return Steps(*parts)
+
+    def distance(self) -> Float:
+        """How far x is from where a domain is likely to end: 0 and the bounds, but for those it is at."""
+        far = [np.abs(self.x)]
+        if self.lb is not None:
+            with np.errstate(over="ignore"):
+                far += [self.x - self.lb, self.ub - self.x]
+        return np.min([np.where(distance > 0, distance, np.inf) for distance in far], axis=0)  # type: ignore[no-any-return]
+
+    def usable(self, h: Float, one_sided: Mask) -> Mask:
+        """Where the steps h can be felt on both sides and their points are within the bounds."""
+        with np.errstate(over="ignore"):
+            other = np.where(one_sided, self.x + 2.0 * h, self.x - h)
+            good = (self.x + h != self.x) & (other != self.x) & (other != self.x + h)
+            if self.lb is not None:
+                good &= inside(self.x, h, True, one_sided, self.lb, self.ub)
+        return np.asarray(good)
+
+
+def default_relative(kind: str, eps: float) -> float:
+    """The default relative step, by the order of accuracy; for richardson the shortest of four."""
+    if kind == "richardson":
+        return max(FIRST_RICHARDSON / _LONGEST, float(default_step(eps, 2, 2)))
+    return float(default_step(eps, 1 if kind == "forward" else 2, 2))
+
+
+def make_steps(
+    kind: str, x0: Float, options: StepOptions, limits: tuple[Float, Float] | None, relative: Any
+) -> tuple[Steps, Float, Index]:
+    """Exact steps within the bounds for the free variables; the steps (nan where none) and flags of all variables."""
+    x = x0.reshape(-1)
+    two_sided = kind != "forward"
+    wanted = steps(x, relative, options.rel_step, options.abs_step, options.x_scale)
+    if (not options.default or options.x_scale is not None) and not (wanted < 1e300).all():
+        raise ValueError(f"`{options.named}` is too large: the step {np.max(wanted)} is not below 1e300")
+    scale = np.maximum(np.abs(x), 1.0 if options.x_scale is None else options.x_scale)
+    flags = np.zeros(x.size, np.intp)
+    one_sided = np.full(x.size, not two_sided)
+    with np.errstate(over="ignore"):
+        if np.any(x + wanted == x):
+            raise _lost(x0, None, x, wanted, options)
+        if limits is None:
+            h = _exact(x, wanted, one_sided)
+            return Steps(np.arange(x.size), x, h, one_sided, scale), h.copy(), flags
+        lb, ub = limits
+        below, above = x - lb, ub - x
+        far, nearer = np.maximum(below, above), np.minimum(below, above)
+        if two_sided:
+            # A shorter step on both sides, until one side is better: a forward difference, at its best step.
+            alone = _ALONE if kind == "central" and options.default else 1.0
+            if kind == "richardson":
+                far, nearer = 0.99 / _LONGEST * far, 0.99 / _LONGEST * nearer
+            one_sided = nearer < _ALONE * wanted
+            h = np.where(one_sided, alone * wanted, np.minimum(wanted, nearer))
+        else:
+            h = wanted
+        intended = h
+        h = np.where(one_sided, np.minimum(h, 0.5 * far), h)
+        down = one_sided & (above < 2.0 * h) & (above < below)
+        h = np.where(down, -h, h)
+        # The room was rounded, and so is a step; where a point is outside, a step that is surely short enough.
+        exact = _exact(x, h, one_sided)
+        fits = inside(x, exact, True, one_sided, lb, ub)
+        h = np.where(fits, exact, _exact(x, 0.75 * h, one_sided))
+    found = Steps(np.arange(x.size), x, h, one_sided, scale, lb, ub)
+    free = found.usable(h, one_sided)
+    if two_sided:
+        flags[one_sided] |= Flag.one_sided
+        flags[~one_sided & (np.abs(h) < wanted * (1 - 1e-6))] |= Flag.shrunk
+    flags[down & (not two_sided)] |= Flag.one_sided
+    flags[one_sided & (np.abs(h) < intended * (1 - 1e-6))] |= Flag.shrunk
+    flags[~free] = Flag.fixed
+    return found.take(np.flatnonzero(free)), np.where(free, h, np.nan), flags
+
+
+def _exact(x: Float, h: Float, one_sided: Mask) -> Float:
+    """The step taken: away from 0, where floats are coarser, for a two-sided one, so that both sides are exact."""
+    return taken(np.where(one_sided, x, np.copysign(x, h)), h)
+
+
+def second_derivatives(
+    run: SecondRun,
+    kind: str,
+    options: StepOptions,
+    limits: tuple[Float, Float] | None,
+    noise: float | None,
+    mixed: bool,
+) -> Second:
+    """The Hessian by differences of values, or its diagonal alone."""
+    n = run.x0.size
+    if kind == "richardson":  # the steps asked for are the longest
+        shortest = (h if h is None else h / _LONGEST for h in (options.rel_step, options.abs_step))
+        options = StepOptions(*shortest, x_scale=options.x_scale)  # type: ignore[misc]
+    plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
+    value = np.full((n, n) if mixed else n, np.nan)
+    error = value.copy()
+    flags = all_flags[:, None] | all_flags if mixed else all_flags
+    if not plan.index.size:
+        return Second(run, kind, value, error, all_steps, flags)
+
+    run.need_f0()
+    first = None
+    if run.eps is None:  # f0 was given: the first call tells the precision of fun
+        x = run.x0.copy()
+        x.reshape(-1)[plan.index[0]] += plan.h[0]
+        first = run.evaluate(x)
+    if run.eps is not None and (run.eps > EPS or noise is not None):
+        relative = default_relative(kind, run.eps)
+        if noise is not None:
+            power = 3 if kind == "forward" else 4
+            level = noise / max(abs(run.f0), noise) if np.isfinite(run.f0) else 0.0
+            relative = max(relative, min(level ** (1 / power), _MOST_NOISE))
+        again, all_steps, all_flags = make_steps(kind, run.x0, options, limits, relative)
+        first = first if again.h[0] == plan.h[0] else None
+        plan, flags = again, all_flags[:, None] | all_flags if mixed else all_flags
+    if not np.isfinite(run.f0):
+        free = (flags & Flag.fixed) == 0
+        flags[free] |= Flag.nonfinite
+        return Second(run, kind, value, error, all_steps, flags)
+
+    search = _Search(run, kind, plan, noise or 0.0, options.default)
+    search.diagonal(first)
+    found, bars, entry_flags = search.richardson(mixed) if kind == "richardson" else search.plain(mixed)
+    kept = search.plan
+    where = np.ix_(kept.index, kept.index) if mixed else kept.index
+    value[where], error[where] = found, bars
+    all_flags[plan.index] |= search.flags
+    all_steps[plan.index] = np.nan
+    all_steps[kept.index] = kept.h
+    flags = all_flags[:, None] | all_flags if mixed else all_flags
+    flags[where] |= entry_flags
+    return Second(run, kind, value, error, all_steps, flags)
+
+
+class _Search:
+    """The search for steps at which fun is finite, and the derivatives there."""
+
+    def __init__(self, run: SecondRun, kind: str, plan: Steps, noise: float, default: bool) -> None:
+        self.run, self.kind, self.plan, self.noise, self.default = run, kind, plan, noise, default
+        self.eps = run.eps or EPS
+        self.flags = np.zeros(plan.index.size, np.intp)  # of the plan at first, with those that are lost
+
+    def diagonal(self, first: Any = None) -> None:
+        """The diagonal by the plan's steps, or by better ones; the plan is left with the variables that have any."""
+        plan = self.plan
+        self.second, self.near = self.run.diagonal(plan.index, plan.h, plan.one_sided, first)
+        if self.noise and self.default:
+            self._widen()
+        bad = ~np.isfinite(self.second)
+        watched = self.default and self.kind != "richardson"  # which looks closer itself
+        suspects = self._suspects() if watched else np.zeros_like(bad)
+        if not (bad.any() or suspects.any()):
+            return
+        self._mend(bad, suspects)
+        lost = ~np.isfinite(self.second)
+        self.flags[lost] |= Flag.nonfinite
+        kept = np.flatnonzero(~lost)
+        self.plan = plan.take(kept)
+        self.second, self.near = self.second[kept], self.near[kept]
+
+    def _suspects(self) -> Mask:
+        """Where the end of a domain may be within the step, or little beyond, and f changes by much over it.
+
+        A function that ends at 0 or at a bound, as log does, is far from a parabola there though it is finite.
+        """
+        plan = self.plan
+        with np.errstate(all="ignore"):
+            change = np.abs(self.second * plan.h * plan.h)
+            sharp = np.where(plan.one_sided, 5e3, 1e3) * (plan.h / plan.scale) ** 2
+            much = sharp * np.maximum(abs(self.run.f0), change)
+            far = np.abs(plan.h) / np.where(plan.one_sided, _NEAR_ONE_SIDED, _NEAR)
+            # Where a two-sided difference reaches beyond 0, f does not end there.
+            near = (plan.distance() < far) & (plan.one_sided | (plan.distance() >= np.abs(plan.h)))
+            return np.asarray(np.isfinite(self.second) & near & (change > np.maximum(much, _FELT_NOISE * self.noise)))
+
+    def _widen(self) -> None:
+        """Other steps where the curvature measured against the noise says that those of |f0| are far from good."""
+        plan, power = self.plan, 3 if self.kind == "forward" else 4
+        for _ in range(2):
+            with np.errstate(all="ignore"):
+                curvature = np.abs(self.second)
+                known = curvature * plan.h * plan.h > 10 * self.noise
+                best = np.where(known, self.noise / (curvature * plan.scale**2), np.inf) ** (1 / power)
+            wanted = plan.scale * np.clip(best, default_relative("central", self.eps), _MOST_NOISE)
+            wanted = np.copysign(2.0 ** np.round(np.log2(wanted)), plan.h)
+            wrong = (wanted > 3 * np.abs(plan.h)) | (np.abs(plan.h) > 3 * wanted)
+            wanted = _exact(plan.x, wanted, plan.one_sided)
+            redo = np.flatnonzero(wrong & plan.usable(wanted, plan.one_sided) & np.isfinite(self.second))
+            if not redo.size:
+                return
+            self._take(redo, wanted, plan.one_sided)
+
+    def _take(self, chosen: Index, h: Float, one_sided: Mask) -> None:
+        """Let the chosen variables have these steps, whatever comes out."""
+        plan = self.plan
+        self.second[chosen], self.near[chosen] = self.run.diagonal(plan.index[chosen], h[chosen], one_sided[chosen])
+        plan.h = plan.h.copy()
+        plan.one_sided = plan.one_sided.copy()
+        plan.h[chosen], plan.one_sided[chosen] = h[chosen], one_sided[chosen]
+
+    def _mend(self, bad: Mask, suspects: Mask) -> None:
+        """Smaller steps, then one side only."""
+        plan = self.plan
+        distance = plan.distance()
+        h = np.abs(plan.h)
+        smaller = np.minimum(0.1 * h, np.where(distance > 0, _NEAR * distance, np.inf))
+        before = self.second.copy(), self.near.copy(), plan.h.copy(), plan.one_sided.copy(), self.flags.copy()
+        pending = bad & ~self._shrink(bad | suspects, np.copysign(smaller, plan.h), plan.one_sided, Flag.shrunk)
+        with np.errstate(all="ignore"):
+            kept = suspects & ~(np.abs(self.second - before[0]) > _AGREE * np.abs(before[0]))
+        for now, then in zip((self.second, self.near, plan.h, plan.one_sided, self.flags), before, strict=True):
+            now[kept] = then[kept]
+        h = (_ALONE if self.kind == "central" and self.default else 1.0) * h
+        for side in (1.0, -1.0):
+            if pending.any():
+                pending &= ~self._shrink(pending, side * h, np.ones_like(bad), Flag.one_sided)
+
+    def _shrink(self, search: Mask, h: Float, one_sided: Mask, flag: Flag) -> Mask:
+        """Try h, h / 10, ...: where a finite value was found that f feels.
+
+        Two-sided, once more by 10 after the first, as a step that just fits is too long for a function that ends
+        there. A finite value that f does not feel stands in until a better one is found, and ends the search.
+        """
+        search, seen, f0 = search.copy(), np.zeros_like(search), abs(self.run.f0)
+        shrinks = flag == Flag.shrunk
+        for round_ in range(_ROUNDS if shrinks else _ROUNDS_ONE_SIDED):
+            with np.errstate(over="ignore"):
+                h = _exact(self.plan.x, h, one_sided)
+            todo = np.flatnonzero(search & self.plan.usable(h, one_sided))
+            if todo.size:
+                new, near = self.run.diagonal(self.plan.index[todo], h[todo], one_sided[todo])
+                with np.errstate(all="ignore"):
+                    finite = np.isfinite(new)
+                    change = np.abs(new * h[todo] * h[todo])
+                    felt = finite & (change > max(_FELT * self.eps * f0, _FELT_NOISE * self.noise))
+                if not shrinks and round_ == 0:
+                    felt = finite  # no step is better than the default one
+                take = felt | (finite & ~np.isfinite(self.second[todo]))
+                into = todo[take]
+                self.second[into], self.near[into] = new[take], near[take]
+                self.plan.h[into], self.plan.one_sided[into] = h[into], one_sided[into]
+                self.flags[into] |= int(flag | (Flag.shrunk if round_ else Flag.ok))
+                search[todo] &= ~(seen[todo] | (finite & ~felt) | (felt & (not shrinks)))
+                seen[todo] |= felt
+            h = 0.1 * h
+        return seen
+
+    def plain(self, mixed: bool) -> tuple[Float, Float, Index]:
+        """The derivatives at the plan's steps, their error bars and flags."""
+        plan = self.plan
+        flags = np.zeros((plan.index.size,) * (2 if mixed else 1), np.intp)
+        found = self.second
+        if mixed:
+            found = self.run.mixed(plan.index, plan.h, plan.one_sided, self.near)
+            np.fill_diagonal(found, self.second)
+            self._mend_mixed(found, flags)
+        return found, self._bars(found), flags
+
+    def _mend_mixed(self, found: Float, flags: Index) -> None:
+        """Smaller steps for the pairs at whose points fun is not finite, then one side only, then nan."""
+        bad = ~np.isfinite(found)
+        if not bad.any():
+            return
+        concerned = np.flatnonzero(bad.any(axis=1))
+        plan = self.plan.take(concerned)
+        distance = plan.distance()
+        all_sides = np.ones_like(plan.one_sided)
+        shrunk = np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, _NEAR * distance, np.inf))
+        trials = [(np.copysign(shrunk * 0.1**k, plan.h), plan.one_sided, Flag.shrunk) for k in range(_ROUNDS_MIXED)]
+        trials += [(s * np.abs(plan.h), all_sides, Flag.one_sided) for s in (1.0, -1.0)]
+        where = np.ix_(concerned, concerned)
+        for h, one_sided, flag in trials:
+            h = _exact(plan.x, h, one_sided)
+            good = np.flatnonzero(plan.usable(h, one_sided))
+            _, near = self.run.diagonal(plan.index[good], h[good], one_sided[good])
+            new = np.full((concerned.size, concerned.size), np.nan)
+            new[np.ix_(good, good)] = self.run.mixed(plan.index[good], h[good], one_sided[good], near)
+            mended = bad[where] & np.isfinite(new)
+            found[where] = np.where(mended, new, found[where])
+            flags[where] |= np.where(mended, int(flag), 0)
+            bad[where] &= ~mended
+            if not bad.any():
+                return
+        found[bad] = np.nan
+        flags[bad] |= Flag.nonfinite
+
+    def _rounding(self, h: Float, near: Float, mixed: bool) -> Float:
+        """What rounding and noise in the values can do to the derivatives: the weights sum up to 4."""
+        with np.errstate(all="ignore"):
+            largest = max(abs(self.run.f0), float(np.max(np.abs(near), initial=0.0, where=np.isfinite(near))))
+            h = np.abs(h)
+            level = 4.0 * (self.eps * largest + 2.0 * self.noise)
+            return np.asarray(level / h[:, None] / h if mixed else level / h / h)
+
+    def _bars(self, found: Float) -> Float:
+        """Error bars without further calls: rounding, and truncation if fun varies on the scale of x / 10."""
+        plan, mixed = self.plan, found.ndim == 2
+        with np.errstate(all="ignore"):
+            scale = SMOOTH * plan.scale
+            reach = np.abs(plan.h) / scale
+            reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
+            own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
+            truncation = own * np.where(plan.one_sided, reach, reach**2 / 12)
+            if mixed:
+                diagonal = truncation
+                one = np.where(plan.one_sided, 0.5 * reach, 0.0)
+                both = (reach[:, None] + reach) ** 2 / 6
+                root = np.sqrt(own)
+                truncation = np.maximum(np.abs(found), root[:, None] * root) * (one[:, None] + one + both)
+                np.fill_diagonal(truncation, diagonal)
+            bars = truncation + self._rounding(plan.h, self.near, mixed)
+            bars[~np.isfinite(found)] = np.nan
+            return np.asarray(bars)
+
+    def _shrunk(self) -> Mask:
+        """Whose steps the end of a domain has made short."""
+        return np.abs(self.plan.h) < 0.01 * default_relative(self.kind, self.eps) * self.plan.scale
+
+    def richardson(self, mixed: bool) -> tuple[Float, Float, Index]:
+        """Central differences at the plan's steps and at three others, extrapolated to h = 0.
+
+        The plan's are the shortest of four. The longest come next; where they tell something else, f varies faster
+        than they can see, and much shorter ones follow.
+        """
+        plan, short = self.plan, np.abs(self.plan.h)
+        last, _, flags = self.plain(mixed)
+        values, used, rounding = [last], [short], [self._rounding(short, self.near, mixed)]
+        floor = 4.0 * self._rounding(short, self.near, False)
+        ratio, fast = _SMOOTH_RATIOS[0], 0
+        for level in range(3):
+            h = _exact(plan.x, np.copysign(ratio * short, plan.h), plan.one_sided)
+            h = np.where(plan.usable(h, plan.one_sided), h, plan.h)
+            second, near = self.run.diagonal(plan.index, h, plan.one_sided)
+            found = second
+            if mixed:
+                found = self.run.mixed(plan.index, h, plan.one_sided, near)
+                np.fill_diagonal(found, second)
+            values.append(found)
+            used.append(np.abs(h))
+            rounding.append(self._rounding(h, near, mixed))
+            if level < 2:
+                with np.errstate(all="ignore"):
+                    size = np.maximum(np.abs(second), np.abs(self.second))
+                    alike = np.abs(second - self.second) <= 0.3 * size + floor
+                # All steps must shrink alike for the mixed derivatives.
+                fast = fast + 1 if fast or not alike.all() else 0
+                ratio = _FAST_RATIOS[fast - 1] if fast else _SMOOTH_RATIOS[level + 1]
+        steps_used = np.array(used)
+        best, error = _extrapolated(np.array(values), steps_used, np.array(rounding), plan.one_sided)
+        error[~np.isfinite(best)] = np.nan
+        return best, error, flags
+
+
+def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float]:
+    """The derivatives at h = 0 from those at the steps h (k, count).
+
+    Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
+    """
+    ratio = h / h[0]
+    unlike = np.zeros(values.shape[1:], bool)
+    if values.ndim == 3:
+        unlike = (np.abs(ratio[:, :, None] - ratio[:, None, :]) > 1e-6 * ratio[:, None, :]).any(axis=0)
+        either = one_sided[:, None] | one_sided
+        product = ratio[:, :, None] * ratio[:, None, :]
+        z = np.where(either, np.sqrt(product), product)
+    else:
+        z = np.where(one_sided, ratio, ratio * ratio)
+    order = np.argsort(-z, axis=0, kind="stable")
+    values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
+    best, error = extrapolate(values, z, rounding)
+    if unlike.any():
+        with np.errstate(all="ignore"):
+            best[unlike] = values[-1][unlike]
+            error[unlike] = (np.abs(values[-1] - values[-2]) + rounding[-1])[unlike]
+    return best, error
+
+
+def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]:
+    """values (k, ...), polynomials in z (k, ...), at z = 0: the best entry of Neville's tableau and its error.
+
+    z falls, and the last is so small that its value is near the limit, if not so exact: no entry is better than it
+    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along. The error of an entry
+    is the larger difference to its two neighbours of lower degree (Ridders 1982), or where that is smaller, to those
+    which one more value gives; and its rounding.
+    """
+    last = len(values) - 1
+    table: list[list[Float]] = []
+    bars: list[list[Float]] = []
+    with np.errstate(all="ignore"):
+        for k in range(last + 1):
+            row, bar = [values[k]], [rounding[k]]
+            for j in range(1, k + 1):
+                share = 1.0 / (z[k - j] / z[k] - 1.0)
+                row.append(row[j - 1] + share * (row[j - 1] - table[k - 1][j - 1]))
+                bar.append((1.0 + np.abs(share)) * bar[j - 1] + np.abs(share) * bars[k - 1][j - 1])
+            table.append(row)
+            bars.append(bar)
+        change = np.abs(values[last] - values[last - 1])
+        trust = rounding[last] + np.where(np.isfinite(change), 2.0 * change * (z[last] / z[last - 1]), 0.0)
+        # Where even the two last differ, all that can be said for the last is that its step is by far the shortest.
+        size = np.maximum(np.abs(values[last]), np.abs(values[last - 1]))
+        doubt = np.where(change > 0.3 * size + 4.0 * rounding[last], 0.01 * np.abs(values[last]), 0.0)
+        best, error = values[last], np.maximum(trust, doubt)
+        for k in range(last + 1):
+            for j in range(1, k + 1):
+                this = table[k][j]
+                estimate = np.abs(this - table[k][j - 1])
+                if k < last or j > 1:
+                    estimate = np.maximum(estimate, np.abs(this - table[k - 1][j - 1]))
+                if k < last:
+                    later = np.maximum(np.abs(this - table[k + 1][j]), np.abs(this - table[k + 1][j + 1]))
+                    estimate = np.where(later <= bars[k + 1][j + 1], np.fmin(estimate, later), estimate)
+                estimate = np.maximum(np.maximum(estimate, doubt), np.abs(this - values[last]) - trust) + bars[k][j]
+                better = estimate < error
+                best, error = np.where(better, this, best), np.where(better, estimate, error)
+    return best, error
