@@ -37,12 +37,15 @@ def gradient(
         NumPy scalar, or an array or list of one element.
     x0 : array_like of any shape, or number
         The point, real and finite.
-    method : {"central", "forward", "backward", "complex"}
-        Also by SciPy's names: "3-point", "2-point", "cs". "complex" is for analytic functions that take complex
+    method : {"central", "forward", "backward", "richardson", "complex"}
+        Also by SciPy's names: "3-point", "2-point", "cs". "richardson" extrapolates central differences at steps it
+        chooses for each component, and measures its error. "complex" is for analytic functions that take complex
         arrays; it is checked against a central difference along one direction.
+    order : int, optional
+        Of accuracy: 2, 4, 6, 8 (central), 1 to 4 (forward, backward), 2 (richardson's base). Default: the lowest.
     rel_step : float or array of x0's shape, optional
-        h = rel_step max(|x0|, x_scale). Default: eps^(1/3) for central, eps^(1/2) for one-sided differences, and h
-        rounded to a power of two; eps is that of fun's dtype if it is coarser than float64.
+        h = rel_step max(|x0|, x_scale). Default: eps^(1/(order+1)), and h rounded to a power of two; eps is that of
+        fun's dtype if it is coarser than float64. For "richardson" that of its first and longest steps.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
@@ -53,10 +56,13 @@ def gradient(
         fun(x0), if known; saves one call where it is needed.
     indices : array of int, or mask of x0's shape, optional
         Differentiate by these components of the flat x0 only.
+    noise : float or "estimate", optional
+        Standard deviation of the values of fun, if it is more than rounding: steps and error bars widen to it.
+        "estimate" asks `estimate_noise`, and stays with rounding where that cannot tell.
     args, kwargs : tuple, dict
         Further arguments of fun.
     full_output : bool
-        Return a `DerivativeResult` (value, step, nfev, method, flag) instead.
+        Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead.
 
     Returns
     -------
@@ -72,8 +78,10 @@ def gradient(
 
     Notes
     -----
-    Calls of fun, for n components: 2n (central), n + 1 or n with f0 (forward, backward), n + 2 (complex; n + 4 where
-    its check needs a closer look, as at a minimum). One more where a bound makes a central difference one-sided, or
+    Calls of fun, for n components: order n (central), order n + 1, or one less with f0 (forward, backward), usually
+    6n + 1 to 12n + 1 (richardson; up to about 100 where fun is not smooth), n + 2 (complex; n + 4 where its check
+    needs a closer look, as at a minimum). With noise one more, and central 2n to 4n more where steps were too short;
+    "estimate" takes 9 to 72. One more where a bound makes a central difference one-sided, or
     where the first value shows a coarser dtype than float64.
     Where fun is not finite at a stencil point the step is shrunk, or one side is taken, or that component is nan; flags
     say so. Order of accuracy: 2, 1, 1; complex steps are exact to rounding. Relative errors for a smooth function of
@@ -117,7 +125,7 @@ def jacobian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``
         Gets a float64 array of x0's shape. Returns a 1-D array of m real numbers, or one number (m = 1).
-    x0, method, rel_step, abs_step, x_scale, bounds, indices, args, kwargs, full_output
+    x0, method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, full_output
         As in `gradient`.
     f0 : array_like of shape (m,), optional
         fun(x0), if known.

@@ -14,8 +14,9 @@ from ._bars import bars
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._domain import Rescue, suspect
-from ._function import as_indices, as_noise, as_point, bind
+from ._function import as_indices, as_noise, as_point, bind, numbers
 from ._kernels_py import NONFINITE
+from ._noise import OK, estimate_noise
 from ._plan import Plan, StepOptions, make_plan
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
@@ -124,13 +125,32 @@ def differentiate(
     index = as_indices(indices, point.shape)
     run = Run(fun, args, point, scalar, f0)
     if noise is not None:
-        run.noise = as_noise(noise)
+        given = as_noise(noise)
+        run.noise = _estimate(run, limits) if given is None else given
     if with_value or kind == "richardson" or run.noise:
         run.need_f0()
     if kind == "complex":
         return _by_complex_step(run, index, options, limits)
     differences = _Differences(run, kind, order, index, options, limits)
     return differences.found(with_error)
+
+
+def _estimate(run: Run, limits: tuple[Float, Float] | None) -> float:
+    """The noise of fun near x0, as far as it can be told; else 0, so that steps and bars stay those of rounding.
+
+    Of a function of several values, the root mean square: that of one sum of them with fixed signs.
+    """
+
+    def one_value(x: Float) -> float:
+        value = numbers(run.fun(x, *run.args))
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], value.size)
+        return float((signs * value).sum() / value.size**0.5)
+
+    shape = run.x0.shape
+    bounds = None if limits is None else (limits[0].reshape(shape), limits[1].reshape(shape))
+    found = estimate_noise(one_value, run.x0, bounds=bounds)
+    run.nfev += found.nfev
+    return found.noise if found.status == OK else 0.0
 
 
 class _Differences:

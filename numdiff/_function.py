@@ -88,8 +88,10 @@ def as_indices(indices: Any, shape: tuple[int, ...]) -> NDArray[np.intp] | None:
     return np.atleast_1d(array.astype(np.intp) % size)
 
 
-def as_noise(noise: Any) -> float:
-    """`noise` as a standard deviation of fun's values."""
+def as_noise(noise: Any) -> float | None:
+    """`noise` as a standard deviation of fun's values; None: "estimate"."""
+    if isinstance(noise, str) and noise == "estimate":
+        return None
     if isinstance(noise, bool | str) or not isinstance(noise, float | int | np.floating | np.integer):
         raise TypeError(f"`noise` must be a standard deviation, a number >= 0, or 'estimate'; it is {describe(noise)}")
     if not 0 <= noise < math.inf:

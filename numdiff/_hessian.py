@@ -326,7 +326,8 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
             gradients.append(np.atleast_1d(run.evaluate(x)))
             continue
         first = None
-        if run.eps is None:
+        unknown = run.eps is None
+        if unknown:
             first = run.evaluate(first_point(x, 0, h.reshape(-1)[0], CENTRAL))
             if (run.eps or EPS) > EPS:
                 return np.full(x.size, np.nan)

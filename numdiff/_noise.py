@@ -260,7 +260,7 @@ def judge(values: Float, h: float = math.nan) -> _Verdict:
     # by a power of two, which rounds nothing: squares shall neither overflow nor underflow
     exponent = math.frexp(largest)[1]
     values = np.ldexp(values, -exponent)
-    scaled, changes = _difference.kernels.noise_table(values)  # type: ignore[attr-defined]  # where the tests switch it
+    scaled, changes = _difference.kernels.noise_table(values)
     with np.errstate(over="ignore"):
         levels = tuple(float(np.ldexp(level, exponent)) for level in scaled)
     differences = np.diff(values)

@@ -53,12 +53,10 @@ int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, doubl
 }
 
 /* Negative where some |quotient| is above steepest: nan and inf are. */
-FOR_EACH_PROCESSOR
-static int64_t quotients(ptrdiff_t n, const double *restrict x, double relative, double x_scale, const double *offsets,
-                         double scale, int64_t steepest, const double *restrict left, const double *restrict right,
-                         double *restrict out)
+static inline int64_t divide(ptrdiff_t n, const double *restrict x, double relative, double x_scale, double from,
+                             double to, double scale, int64_t steepest, const double *restrict left,
+                             const double *restrict right, double *restrict out)
 {
-    const double from = offsets[0], to = offsets[1];
     int64_t steep = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         double h = step(x[i], relative, x_scale);
@@ -66,6 +64,16 @@ static int64_t quotients(ptrdiff_t n, const double *restrict x, double relative,
         steep |= steepest - bits(fabs(out[i]));
     }
     return steep;
+}
+
+FOR_EACH_PROCESSOR
+static int64_t quotients(ptrdiff_t n, const double *x, double relative, double x_scale, const double *offsets,
+                         double scale, int64_t steepest, const double *left, const double *right, double *out)
+{
+    if (offsets[0] == -1.0 && offsets[1] == 1.0 && scale == 1.0) { /* the usual one, with no products in it */
+        return divide(n, x, relative, x_scale, -1.0, 1.0, 1.0, steepest, left, right, out);
+    }
+    return divide(n, x, relative, x_scale, offsets[0], offsets[1], scale, steepest, left, right, out);
 }
 
 /* Negative where a quotient is not finite, or above steepest and suspect; only those of the signs count. */

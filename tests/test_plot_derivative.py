@@ -30,16 +30,10 @@ def test_the_picture(tmp_path):
 
 def test_without_matplotlib(tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError('matplotlib')")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            (
-                f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['x', 'y.png'];"
-                f"runpy.run_path({str(PATH)!r}, run_name='__main__')"
-            ),
-        ],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    code = (
+        f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['x', 'y.png']; "
+        f"runpy.run_path({str(PATH)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert "needs Matplotlib: python -m pip install matplotlib" in done.stderr

@@ -1,0 +1,193 @@
+"""Richardson extrapolation: the kernels' bits, values, error bars, counts and flags."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der
+
+import numdiff
+from numdiff import Flag, gradient, jacobian
+from numdiff._kernels_py import LEVELS
+
+
+def richardson(fun, x, **options):
+    return gradient(fun, x, method="richardson", full_output=True, **options)
+
+
+def of_one(f):
+    return lambda x: float(f(x[0]))
+
+
+SMOOTH = [
+    (np.exp, np.exp, 0.5),
+    (np.sin, np.cos, -506.0),
+    (lambda x: np.sin(20 * x), lambda x: 20 * np.cos(20 * x), -506.0),
+    (lambda x: np.sin(50 * x), lambda x: 50 * np.cos(50 * x), 1.0),
+    (lambda x: np.sin(2 * np.pi * x), lambda x: 2 * np.pi * np.cos(2 * np.pi * x), 64.0),
+    (lambda x: np.cos(100 * x), lambda x: -100 * np.sin(100 * x), 1e4),
+    (np.log, lambda x: 1 / x, 1e-9),
+    (np.sqrt, lambda x: 0.5 / np.sqrt(x), 1e-12),
+    (lambda x: 1 / x, lambda x: -1 / x**2, 1e-8),
+    (lambda x: 1 / (1 - x), lambda x: 1 / (1 - x) ** 2, 0.999),
+    (lambda x: abs(x - 1), lambda x: -1.0, 1 - 1e-4),
+    (lambda x: x**5 - 3 * x**3 + x, lambda x: 5 * x**4 - 9 * x**2 + 1, 1e-3),
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("f", "df", "x"), SMOOTH)
+def test_values_and_bars(f, df, x, counted):
+    fun = counted(of_one(f))
+    result = richardson(fun, [x])
+    error = abs(result.value[0] - df(x))
+    assert error <= 1e-9 * abs(df(x))
+    assert error <= result.error[0] <= 1e-6 * abs(df(x))
+    assert result.nfev == fun.nfev <= 80
+    assert not result.flag[0] & ~Flag.shrunk
+
+
+def test_rosenbrock(counted):
+    x = np.linspace(-1, 2, 10)
+    fun = counted(rosen)
+    result = richardson(fun, x)
+    error = np.abs(result.value - rosen_der(x))
+    assert np.all(error <= result.error)
+    assert np.all(result.error <= 1e-11 * np.abs(rosen_der(x)).max())
+    assert result.nfev == fun.nfev <= 101
+
+
+def test_jacobian_shares_the_calls_of_a_column(counted):
+    fun = counted(lambda x: np.array([np.exp(x[0]), np.sin(20 * x[1]), x[0] * x[1]]))
+    x = np.array([0.3, 0.7])
+    result = jacobian(fun, x, method="richardson", full_output=True)
+    exact = np.array([[np.exp(0.3), 0], [0, 20 * np.cos(14)], [0.7, 0.3]])
+    assert np.all(np.abs(result.value - exact) <= np.maximum(result.error, 1e-300))
+    assert np.allclose(result.value, exact, rtol=1e-11, atol=1e-12)
+    assert result.nfev == fun.nfev <= 40
+
+
+@pytest.mark.parametrize("f", [abs, lambda x: max(x, 0.0), lambda x: abs(x) + np.sin(5 * x)])
+def test_a_kink_is_flagged_with_half_the_jump_as_error(f):
+    result = richardson(of_one(f), [0.0])
+    assert result.flag[0] == Flag.kink
+    jump = (f(1e-9) - 2 * f(0.0) + f(-1e-9)) / 1e-9
+    assert result.error[0] == pytest.approx(jump / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("f", [np.floor, np.sign])
+def test_a_jump_is_flagged(f):
+    assert richardson(of_one(f), [0.0]).flag[0] & (Flag.kink | Flag.noisy)
+
+
+@pytest.mark.parametrize("f", [lambda x: np.tanh(20 * x), lambda x: np.exp(np.sin(3 * x)), lambda x: x**3])
+@pytest.mark.parametrize("x", [0.0, 0.05, 1.0])
+def test_no_false_kinks(f, x):
+    assert richardson(of_one(f), [x]).flag[0] == 0
+
+
+@pytest.mark.parametrize("sigma", [1e-10, 1e-6])
+def test_noise_is_seen_and_covered(sigma):
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(40):
+        result = richardson(lambda x: float(np.exp(x[0]) + sigma * rng.standard_normal()), [1.0])
+        assert result.flag[0] & Flag.noisy
+        covered += abs(result.value[0] - np.e) <= 3 * result.error[0]
+    assert covered >= 38
+
+
+def test_float32():
+    result = richardson(lambda x: np.float32(np.exp(x[0])), [1.0])
+    assert abs(result.value[0] - np.e) <= result.error[0] <= 1e-4
+    assert result.flag[0] == Flag.low_precision
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-8, 0.01, 1.0])
+def test_never_outside_the_bounds(x, counted):
+    fun = counted(of_one(np.exp))
+    result = richardson(fun, [x], bounds=(0.0, 1.0))
+    assert all(0 <= point[0] <= 1 for point in fun.seen)
+    assert abs(result.value[0] - np.exp(x)) <= result.error[0] <= 1e-9
+
+
+def test_nan_in_one_component_alone():
+    result = richardson(lambda x: np.exp(x[0]) + (np.nan if x[1] != 1 else 0.0), [0.0, 1.0])
+    assert result.value[0] == pytest.approx(1, rel=1e-12)
+    assert np.isnan(result.value[1])
+    assert np.isnan(result.error[1])
+    assert result.flag.tolist() == [0, Flag.nonfinite]
+
+
+@pytest.mark.parametrize(
+    ("method", "orders"), [("central", (2, 4, 6, 8)), ("forward", (1, 2, 3, 4)), ("backward", (1, 2, 3, 4))]
+)
+def test_orders(method, orders, counted):
+    x = np.array([0.3, -0.7])
+    errors = []
+    for order in orders:
+        fun = counted(lambda x: float(np.exp(x).sum()))
+        result = gradient(fun, x, method=method, order=order, full_output=True)
+        assert result.nfev == fun.nfev == order * 2 + (method != "central")
+        errors.append(np.abs(result.value - np.exp(x)).max())
+        assert np.all(np.abs(result.value - np.exp(x)) <= result.error)
+    assert errors == sorted(errors, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "order"),
+    [("central", 3), ("central", 10), ("forward", 5), ("richardson", 4), ("central", 2.0), ("central", True)],
+)
+def test_a_wrong_order_is_named(method, order):
+    with pytest.raises(ValueError, match="`order` must be .* for method"):
+        gradient(lambda x: 0.0, [1.0], method=method, order=order)
+
+
+def test_noise_widens_steps_and_bars():
+    rng = np.random.default_rng(1)
+    for noise in (1e-6, "estimate"):
+        squares = []
+        for _ in range(30):
+            result = gradient(
+                lambda x: float(np.exp(x).sum() + 1e-6 * rng.standard_normal()),
+                [0.5, 1.0],
+                noise=noise,
+                full_output=True,
+            )
+            error = np.abs(result.value - np.exp([0.5, 1.0]))
+            squares.append((error**2).mean())
+        assert np.mean(squares) ** 0.5 <= 1.8e-4  # five times that of the best fixed step in hindsight
+    with pytest.raises(ValueError, match="`noise` must be a standard deviation, finite and >= 0; it is -1"):
+        gradient(lambda x: 0.0, [1.0], noise=-1)
+    with pytest.raises(TypeError, match="`noise`.*'loud'"):
+        gradient(lambda x: 0.0, [1.0], noise="loud")
+
+
+def test_extrapolate_is_bit_equal_and_neville():
+    c, py = (importlib.import_module(f"numdiff._kernels_{name}") for name in ("c", "py"))
+    x, outcomes = np.array([0.1, 0.7, -2.0]), []
+    for kernels in (c, py):
+        arrays = [np.zeros(3, np.intp), np.zeros((3, LEVELS)), np.zeros((3, LEVELS, 2)), np.zeros((3, LEVELS, 2))]
+        best = [np.zeros((3, 2)), np.full((3, 2), np.inf), np.zeros((3, 2))]
+        h = np.array([0.5, 0.3, 0.2])
+        for _ in range(6):
+            d = ((np.exp(x + h) - np.exp(x - h)) / (2 * h))[:, None] * [1.0, -3.0]
+            kernels.extrapolate(*arrays, h * h, d, np.repeat(2e-16 / h[:, None], 2, axis=1), *best)
+            h = h / 2
+        outcomes.append([array.tobytes() for array in (*arrays, *best)])
+        assert np.allclose(best[0], np.exp(x)[:, None] * [1.0, -3.0], rtol=1e-13)
+        assert np.all(np.abs(best[0] - np.exp(x)[:, None] * [1.0, -3.0]) <= best[1])
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("f", "df", "x"), SMOOTH)
+def test_both_backends_give_the_same_bits(f, df, x, monkeypatch):
+    answers = []
+    for name in ("c", "py"):
+        monkeypatch.setattr(numdiff._difference, "kernels", importlib.import_module(f"numdiff._kernels_{name}"))
+        result = richardson(of_one(f), [x])
+        answers.append((*(a.tobytes() for a in (result.value, result.error, result.step, result.flag)), result.nfev))
+    assert answers[0] == answers[1]
