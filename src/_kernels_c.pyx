@@ -297,6 +297,8 @@ cdef class Richardson:
                 limit = self.limits + k * self.m + r
                 values[k, r], errors[k, r], steps[k, r] = limit.value, limit.error, limit.step
                 all_remarks[k, r] = limit.remarks
+
+
 def noise_table(values):
     """See the twin."""
     cdef double work[MOST_VALUES]
@@ -312,6 +314,8 @@ def noise_table(values):
     if m >= MOST_VALUES:
         raise ValueError("too many values")
     return [levels[k] for k in range(m)], [changes[k] != 0 for k in range(m)]
+
+
 cdef class Lent:
     """The memory of contiguous float64 arrays of one size, for as long as this lives."""
     cdef Py_buffer views[MOST_ARRAYS]
@@ -356,6 +360,8 @@ def quotient(x, double relative, double x_scale, tuple stencil, double steepest,
     with nogil:
         status = nd_quotient(arrays.n, at, relative, x_scale, offsets, scale, steepest, a, b, to)
     return status
+
+
 def hessian_diagonal(fun, tuple args, values, x0, index, h, one_sided, double f0, first, near, out):
     cdef Evaluation run = Evaluation(fun, args, values, 1, x0, first)
     cdef bint prefetched = first is not None
