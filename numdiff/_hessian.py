@@ -22,7 +22,7 @@ from ._steps import EPS, default_step, positive, steps
 Float = NDArray[np.float64]
 
 _NEAR = 0.03  # of the distance to an end of the domain
-_ATTEMPTS = 6  # of hvp, with ever smaller steps
+_ATTEMPTS = 5  # of hvp, with ever smaller steps, where the result is not finite
 
 METHODS: Final = {
     "forward": "forward",
@@ -281,9 +281,8 @@ def hvp(
     fun, args = bind(fun if jac is None else jac, args, kwargs)
     point, _ = as_point(x0)
     vector = _vector(v, point)
-    scale = np.maximum(
-        np.abs(point), 1.0 if x_scale is None else _shaped(positive("x_scale", x_scale, point.shape), point)
-    )
+    size: Any = positive("x_scale", 1.0 if x_scale is None else x_scale, point.shape)
+    scale = np.asarray(np.maximum(np.abs(point), size.reshape(point.shape if size.size > 1 else ())))
     along = np.abs(vector) / scale
     if not along.any():
         return np.zeros(point.shape)[()]
@@ -291,26 +290,26 @@ def hvp(
     with np.errstate(divide="ignore"):
         # to where a component of x is 0, an end of the domain as likely as any
         room = np.min(np.where((vector != 0) & (point != 0), np.abs(point) / np.abs(vector), np.inf))
+
+    def attempt(shorter: float | None) -> Float:
+        eps = run.eps or EPS
+        t = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along))
+        if shorter is not None:
+            t = min(t, _NEAR * room) * shorter
+        t = float(2.0 ** np.round(np.log2(t)))
+        if jac is not None:
+            return _along(run, vector, t, None)
+        h = steps(scale.reshape(-1), default_step(eps, 2, 2), None, None, None).reshape(point.shape)
+        if shorter is not None:
+            h = np.asarray(np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * shorter)
+        return _along(run, vector, t, h)
+
     result = np.full(point.size, np.nan)
-    for attempt in range(_ATTEMPTS):
-        for eps in (run.eps or EPS, None):
-            if eps is None:  # fun turned out to be coarser than float64: again, with longer steps
-                eps = run.eps or EPS
-                if eps == EPS:
-                    break
-            t, short = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along)), 1.0
-            if attempt:
-                short = 0.1 ** (attempt - 1)
-                t = min(t, _NEAR * room) * short
-            t = float(2.0 ** np.round(np.log2(t)))
-            h = None
-            if jac is None:
-                h = steps(scale, default_step(eps, 2, 2), None, None, None)
-                if attempt:
-                    h = np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * short
-            new = _along(run, vector, t, h)
-            if run.eps == eps:
-                break
+    for shorter in (None, *(0.1**k for k in range(_ATTEMPTS))):
+        eps_before = run.eps or EPS
+        new = attempt(shorter)
+        if (run.eps or EPS) > eps_before:  # fun turned out to be coarser than float64: again, with longer steps
+            new = attempt(shorter)
         result = np.where(np.isnan(result) & np.isfinite(new), new, result)
         if np.isfinite(result).all():
             break
@@ -321,14 +320,14 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
     """The change of the gradient from x0 - t v to x0 + t v over 2t; from values where h is given."""
     gradients = []
     for sign in (1.0, -1.0):
-        x = run.x0 + sign * t * vector
+        x = np.array(run.x0 + sign * t * vector)
         if h is None:
             gradients.append(np.atleast_1d(run.evaluate(x)))
             continue
         first = None
         if run.eps is None:
             first = run.evaluate(first_point(x, 0, h.reshape(-1)[0], CENTRAL))
-            if (run.eps or EPS) > EPS:
+            if run.coarse:
                 return np.full(x.size, np.nan)
         beside = Run(run.fun, run.args, x, True, None)
         rows, _ = beside.difference(None, h, CENTRAL, first)
@@ -336,10 +335,6 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
         gradients.append(rows[:, 0])
     with np.errstate(all="ignore"):
         return np.asarray((gradients[0] - gradients[1]) / (2.0 * t))
-
-
-def _shaped(value: Any, point: Float) -> Any:
-    return value if value.shape == () else value.reshape(point.shape)
 
 
 def _vector(v: ArrayLike, point: Float) -> Float:

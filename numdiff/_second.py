@@ -41,6 +41,11 @@ SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this
 class SecondRun(Run):
     """A function of one value being differenced twice."""
 
+    @property
+    def coarse(self) -> bool:
+        """Whether fun was found to compute in less than float64."""
+        return (self.eps or EPS) > EPS
+
     def _kernel(self, name: str, *rest: Any) -> None:
         kernel = getattr(vars(_difference)["kernels"], name)
         status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
