@@ -127,7 +127,7 @@ def hessian(
             raise ValueError(f"`noise` is that of the values of `fun` and cannot be given with `jac`; it is {noise!r}")
         found, shape = _from_gradient(jac, x0, *options, args, kwargs)
     else:
-        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, mixed=True)
+        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
 
 
@@ -221,7 +221,7 @@ def hessian_diagonal(
     array([ 6., 12.])
     """
     options = (method, rel_step, abs_step, x_scale, bounds)
-    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, mixed=False)
+    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, False, full_output)
     return _answer(found, shape, shape, full_output)
 
 
@@ -403,6 +403,7 @@ def _from_values(
     kwargs: Mapping[str, Any] | None,
     noise: float | None,
     mixed: bool,
+    bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
     kind = _method(method)
     level = _noise(noise)
@@ -411,7 +412,7 @@ def _from_values(
     options = _options(point, rel_step, abs_step, x_scale)
     limits = as_bounds(bounds, point, moderate)
     run = SecondRun(fun, args, point, True, f0)
-    return second_derivatives(run, kind, options, limits, level, mixed), point.shape
+    return second_derivatives(run, kind, options, limits, level, mixed, bars), point.shape
 
 
 class _Gradient:
