@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import rosen, rosen_der, rosen_hess
 
 EPS = np.finfo(np.float64).eps
 SPAN = 1.5  # points lie in [-SPAN, SPAN]
@@ -59,6 +59,8 @@ GRADIENT = [(DOT, 100), (ROSEN, 10), (ROSEN, 1000)]
 LONG = 100_000
 LONG_INDICES = np.arange(2000) * 50
 
+HESSIAN = [10, 50]  # rosen
+
 MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times
 
 
@@ -75,3 +77,9 @@ def check_bits(found, expected):
 def check_minimum(result):
     """Of rosen: ones. The success flag tells nothing here: a line search may end in the noise of the differences."""
     np.testing.assert_allclose(result.x, 1.0, rtol=0, atol=1e-3)
+
+
+def check_hessian(found, x):
+    """Of rosen; 1e-5: statsmodels' steps are its own."""
+    exact = rosen_hess(x)
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
