@@ -61,11 +61,12 @@ def hessian(
         The gradient of fun, of x0's shape or flat. The Hessian is then the symmetric part of its Jacobian: more
         accurate, and in 2n calls of jac; fun is not called.
     method : {"central", "forward", "richardson"}
-        "richardson" extrapolates central differences at up to four steps to h = 0.
+        "richardson" extrapolates central differences at up to four steps to h = 0. Its steps are long where fun is
+        smooth, and short where they show that it varies fast.
     rel_step : float or array of x0's shape, optional
         h = rel_step max(|x0|, x_scale). Default: eps^(1/4) for central, eps^(1/3) for forward (with jac eps^(1/3) and
-        eps^(1/2)), and 1/8 for richardson's first step, of which it takes halves; h is rounded to a power of two. eps
-        is that of fun's dtype if it is coarser than float64.
+        eps^(1/2)), with h rounded to a power of two; eps is that of fun's dtype if it is coarser than float64. For
+        richardson the longest of its steps; default 9/64.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
@@ -82,7 +83,8 @@ def hessian(
         (noise / |f0|)^(1/4) max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured
         curvature asks for instead of |f0|; at most to a tenth of max(|x0|, x_scale). Not with jac.
     full_output : bool
-        Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable.
+        Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable,
+        for richardson that from which it goes to longer ones.
 
     Returns
     -------
