@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import rosen, rosen_der, rosen_hess
 
 EPS = np.finfo(np.float64).eps
 SPAN = 1.5  # points lie in [-SPAN, SPAN]
@@ -58,6 +58,8 @@ GRADIENT = [(DOT, 100), (ROSEN, 10), (ROSEN, 1000)]
 # All components of a point this long would take a minute; these are spread over all of it.
 LONG = 100_000
 LONG_INDICES = np.arange(2000) * 50
+
+HESSIAN = [10, 50]  # rosen
 
 MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times
 
@@ -108,3 +110,9 @@ CURVES = [
 
 def grid(n):
     return np.linspace(-6, 6, n)
+
+
+def check_hessian(found, x):
+    """Of rosen; 1e-5: statsmodels' steps are its own."""
+    exact = rosen_hess(x)
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())

@@ -12,6 +12,11 @@ try:
 except ModuleNotFoundError:
     statsmodels = None
 
+try:
+    import numdifftools
+except ModuleNotFoundError:
+    numdifftools = None
+
 NUMDIFF = f"numdiff-{numdiff.backend}"
 
 
@@ -35,6 +40,12 @@ CENTRAL = {NUMDIFF: numdiff_gradient("central"), "scipy": scipy_gradient("3-poin
 if statsmodels is not None:
     APPROX_FPRIME["statsmodels"] = FORWARD["statsmodels"] = statsmodels.approx_fprime
     CENTRAL["statsmodels"] = partial(statsmodels.approx_fprime, centered=True)
+
+HESSIAN = {NUMDIFF: lambda x, fun: numdiff.hessian(fun, x)}
+if statsmodels is not None:
+    HESSIAN["statsmodels"] = statsmodels.approx_hess3
+if numdifftools is not None:
+    HESSIAN["numdifftools"] = lambda x, fun: numdifftools.Hessian(fun)(x)
 
 
 def minimizer(fun, jac):

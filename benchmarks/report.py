@@ -33,6 +33,7 @@ FASTER = "approx_fprime: how many times faster than scipy.optimize's"
 FASTER_THAN_STATSMODELS = "approx_fprime: how many times faster than statsmodels'"
 CEILING = "The ceiling: SciPy's time over that of the bare n + 1 calls, which stand for numdiff here"
 LIMIT = "The limit: numdiff's time over that of the bare calls"
+HESSIAN = "hessian, central from values: how many times faster than"
 END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
 CURVES = "derivative: numdiff's time over that of two evaluations of fun"
 CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
@@ -58,6 +59,10 @@ TARGETS = {
     (LIMIT, "gradient, rosen", 10): {"c": 1.1},
     (LIMIT, "gradient, rosen", 1000): {"c": 1.05},
     (LIMIT, "gradient, x.dot(x), 2000 indices", 100_000): {"c": 1.2},
+    (HESSIAN, "rosen, statsmodels' approx_hess3", 50): {"c": 2, "python": 2},
+    (HESSIAN, "rosen, numdifftools' Hessian", 50): {"c": 25, "python": 25},
+    (LIMIT, "hessian, rosen", 10): {"c": 1.2},
+    (LIMIT, "hessian, rosen", 50): {"c": 1.1},
     (END_TO_END, "jac=numdiff.grad(rosen)", 20): {"c": 1.6},
     (CURVES, "x^2", 1_000_000): {"c": 2.5},
     (CURVES, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 1.1},
@@ -188,6 +193,26 @@ def aligned_copy(x, remainder):
     return copy
 
 
+def hessian_rows(clock, peers):
+    """numdiff's turn takes a clock's length, and so does statsmodels'; numdifftools' is one call, and few of those."""
+    case, names = cases.ROSEN, {"statsmodels": "approx_hess3", "numdifftools": "Hessian"}
+    for n in cases.HESSIAN:
+        x = cases.point(n)
+        calls = {"numdiff" if name == peers.NUMDIFF else name: f for name, f in peers.HESSIAN.items()}
+        for hessian in calls.values():
+            cases.check_hessian(hessian(x, case.fun), x)
+        contenders = {name: partial(call, x, case.fun) for name, call in calls.items()}
+        slow = contenders.pop("numdifftools", None)
+        contenders["bare"] = case.bare_calls(x, n * n + n + 1)
+        times = clock.race(**contenders)
+        yield compare(LIMIT, "hessian, rosen", n, times, "bare")
+        if "statsmodels" in times:
+            yield compare(HESSIAN, f"rosen, statsmodels' {names['statsmodels']}", n, times, "statsmodels")
+        if slow is not None:
+            times = Clock(turns=3, seconds=0.0).race(numdiff=contenders["numdiff"], numdifftools=slow)
+            yield compare(HESSIAN, f"rosen, numdifftools' {names['numdifftools']}", n, times, "numdifftools")
+
+
 def minimize_rows(clock, peers):
     start, case = cases.MINIMIZE_START, cases.ROSEN
     gradient, known = peers.numdiff.grad(case.fun, method="forward"), {}
@@ -252,7 +277,12 @@ def measure(quick):
 
     clock = Clock(turns=9, seconds=1e-3) if quick else Clock(turns=25, seconds=5e-3)
     gc.disable()
-    rows = [*approx_fprime_rows(clock, peers), *limit_rows(clock, peers), *minimize_rows(clock, peers)]
+    rows = [
+        *approx_fprime_rows(clock, peers),
+        *limit_rows(clock, peers),
+        *hessian_rows(clock, peers),
+        *minimize_rows(clock, peers),
+    ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
     return rows + list(large_rows(Clock(turns=9, seconds=0.0), peers, size))
@@ -272,7 +302,7 @@ def measure_in_subprocess(backend, quick):
 def table(found):
     """The lines of the table; found: the rows of each backend."""
     keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
-    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, END_TO_END, CURVES, CURVES_FASTER, MEMORY)
+    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, CURVES, CURVES_FASTER, MEMORY)
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)
     columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)
@@ -320,7 +350,7 @@ def main():
         return
 
     found = {backend: measure_in_subprocess(backend, options.quick) for backend in BACKENDS}
-    versions = ", ".join(installed(name) for name in ("numdiff", "numpy", "scipy", "statsmodels"))
+    versions = ", ".join(installed(name) for name in ("numdiff", "numpy", "scipy", "statsmodels", "numdifftools"))
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
     states = (f"{backend} {'ran' if rows else 'FAILED, see above'}" for backend, rows in found.items())
     print(f"backends: {', '.join(states)}\n")

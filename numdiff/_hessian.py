@@ -22,7 +22,7 @@ from ._steps import EPS, default_step, positive, steps
 Float = NDArray[np.float64]
 
 _NEAR = 0.03  # of the distance to an end of the domain
-_ATTEMPTS = 6  # of hvp, with ever smaller steps
+_ATTEMPTS = 5  # of hvp, with ever smaller steps, where the result is not finite
 
 METHODS: Final = {
     "forward": "forward",
@@ -61,11 +61,12 @@ def hessian(
         The gradient of fun, of x0's shape or flat. The Hessian is then the symmetric part of its Jacobian: more
         accurate, and in 2n calls of jac; fun is not called.
     method : {"central", "forward", "richardson"}
-        "richardson" extrapolates central differences at up to four steps to h = 0.
+        "richardson" extrapolates central differences at up to four steps to h = 0. Its steps are long where fun is
+        smooth, and short where they show that it varies fast.
     rel_step : float or array of x0's shape, optional
         h = rel_step max(|x0|, x_scale). Default: eps^(1/4) for central, eps^(1/3) for forward (with jac eps^(1/3) and
-        eps^(1/2)), and 1/8 for richardson's first step, of which it takes halves; h is rounded to a power of two. eps
-        is that of fun's dtype if it is coarser than float64.
+        eps^(1/2)), with h rounded to a power of two; eps is that of fun's dtype if it is coarser than float64. For
+        richardson the longest of its steps; default 9/64.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
@@ -82,7 +83,8 @@ def hessian(
         (noise / |f0|)^(1/4) max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured
         curvature asks for instead of |f0|; at most to a tenth of max(|x0|, x_scale). Not with jac.
     full_output : bool
-        Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable.
+        Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable,
+        for richardson that from which it goes to longer ones.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def hessian(
             raise ValueError(f"`noise` is that of the values of `fun` and cannot be given with `jac`; it is {noise!r}")
         found, shape = _from_gradient(jac, x0, *options, args, kwargs)
     else:
-        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, mixed=True)
+        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
 
 
@@ -221,7 +223,7 @@ def hessian_diagonal(
     array([ 6., 12.])
     """
     options = (method, rel_step, abs_step, x_scale, bounds)
-    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, mixed=False)
+    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, False, full_output)
     return _answer(found, shape, shape, full_output)
 
 
@@ -281,9 +283,8 @@ def hvp(
     fun, args = bind(fun if jac is None else jac, args, kwargs)
     point, _ = as_point(x0)
     vector = _vector(v, point)
-    scale = np.maximum(
-        np.abs(point), 1.0 if x_scale is None else _shaped(positive("x_scale", x_scale, point.shape), point)
-    )
+    size: Any = positive("x_scale", 1.0 if x_scale is None else x_scale, point.shape)
+    scale = np.asarray(np.maximum(np.abs(point), size.reshape(point.shape if size.size > 1 else ())))
     along = np.abs(vector) / scale
     if not along.any():
         return np.zeros(point.shape)[()]
@@ -291,26 +292,26 @@ def hvp(
     with np.errstate(divide="ignore"):
         # to where a component of x is 0, an end of the domain as likely as any
         room = np.min(np.where((vector != 0) & (point != 0), np.abs(point) / np.abs(vector), np.inf))
+
+    def attempt(shorter: float | None) -> Float:
+        eps = run.eps or EPS
+        t = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along))
+        if shorter is not None:
+            t = min(t, _NEAR * room) * shorter
+        t = float(2.0 ** np.round(np.log2(t)))
+        if jac is not None:
+            return _along(run, vector, t, None)
+        h = steps(scale.reshape(-1), default_step(eps, 2, 2), None, None, None).reshape(point.shape)
+        if shorter is not None:
+            h = np.asarray(np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * shorter)
+        return _along(run, vector, t, h)
+
     result = np.full(point.size, np.nan)
-    for attempt in range(_ATTEMPTS):
-        for eps in (run.eps or EPS, None):
-            if eps is None:  # fun turned out to be coarser than float64: again, with longer steps
-                eps = run.eps or EPS
-                if eps == EPS:
-                    break
-            t, short = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along)), 1.0
-            if attempt:
-                short = 0.1 ** (attempt - 1)
-                t = min(t, _NEAR * room) * short
-            t = float(2.0 ** np.round(np.log2(t)))
-            h = None
-            if jac is None:
-                h = steps(np.reshape(scale, -1), default_step(eps, 2, 2), None, None, None).reshape(point.shape)
-                if attempt:
-                    h = np.array(np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * short)
-            new = _along(run, vector, t, h)
-            if run.eps == eps:
-                break
+    for shorter in (None, *(0.1**k for k in range(_ATTEMPTS))):
+        eps_before = run.eps or EPS
+        new = attempt(shorter)
+        if (run.eps or EPS) > eps_before:  # fun turned out to be coarser than float64: again, with longer steps
+            new = attempt(shorter)
         result = np.where(np.isnan(result) & np.isfinite(new), new, result)
         if np.isfinite(result).all():
             break
@@ -326,10 +327,9 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
             gradients.append(np.atleast_1d(run.evaluate(x)))
             continue
         first = None
-        unknown = run.eps is None
-        if unknown:
+        if run.eps is None:
             first = run.evaluate(first_point(x, 0, h.reshape(-1)[0], CENTRAL))
-            if (run.eps or EPS) > EPS:
+            if run.coarse:
                 return np.full(x.size, np.nan)
         beside = Run(run.fun, run.args, x, True, None)
         rows, _ = beside.difference(None, h, CENTRAL, first)
@@ -337,10 +337,6 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
         gradients.append(rows[:, 0])
     with np.errstate(all="ignore"):
         return np.asarray((gradients[0] - gradients[1]) / (2.0 * t))
-
-
-def _shaped(value: Any, point: Float) -> Any:
-    return value if value.shape == () else value.reshape(point.shape)
 
 
 def _vector(v: ArrayLike, point: Float) -> Float:
@@ -409,6 +405,7 @@ def _from_values(
     kwargs: Mapping[str, Any] | None,
     noise: float | None,
     mixed: bool,
+    bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
     kind = _method(method)
     level = _noise(noise)
@@ -417,7 +414,7 @@ def _from_values(
     options = _options(point, rel_step, abs_step, x_scale)
     limits = as_bounds(bounds, point, moderate)
     run = SecondRun(fun, args, point, True, f0)
-    return second_derivatives(run, kind, options, limits, level, mixed), point.shape
+    return second_derivatives(run, kind, options, limits, level, mixed, bars), point.shape
 
 
 class _Gradient:

@@ -41,6 +41,11 @@ SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this
 class SecondRun(Run):
     """A function of one value being differenced twice."""
 
+    @property
+    def coarse(self) -> bool:
+        """Whether fun was found to compute in less than float64."""
+        return (self.eps or EPS) > EPS
+
     def _kernel(self, name: str, *rest: Any) -> None:
         kernel = getattr(vars(_difference)["kernels"], name)
         status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
@@ -99,11 +104,12 @@ class Steps:
 
     def distance(self) -> Float:
         """How far x is from where a domain is likely to end: 0 and the bounds, but for those it is at."""
-        far = [np.abs(self.x)]
+        found = np.where(self.x != 0.0, np.abs(self.x), np.inf)
         if self.lb is not None:
             with np.errstate(over="ignore"):
-                far += [self.x - self.lb, self.ub - self.x]
-        return np.min([np.where(distance > 0, distance, np.inf) for distance in far], axis=0)  # type: ignore[no-any-return]
+                for far in (self.x - self.lb, self.ub - self.x):
+                    found = np.where(far > 0, np.minimum(found, far), found)
+        return found
 
     def usable(self, h: Float, one_sided: Mask) -> Mask:
         """Where the steps h can be felt on both sides and their points are within the bounds."""
@@ -183,8 +189,9 @@ def second_derivatives(
     limits: tuple[Float, Float] | None,
     noise: float | None,
     mixed: bool,
+    bars: bool,
 ) -> Second:
-    """The Hessian by differences of values, or its diagonal alone."""
+    """The Hessian by differences of values, or its diagonal alone; without bars, the errors may be left out (nan)."""
     n = run.x0.size
     if kind == "richardson":  # the steps asked for are the longest
         shortest = (h if h is None else h / _LONGEST for h in (options.rel_step, options.abs_step))
@@ -218,14 +225,18 @@ def second_derivatives(
 
     search = _Search(run, kind, plan, noise or 0.0, options.default)
     search.diagonal(first)
-    found, bars, entry_flags = search.richardson(mixed) if kind == "richardson" else search.plain(mixed)
+    found, errors, entry_flags = search.richardson(mixed) if kind == "richardson" else search.plain(mixed, bars)
     kept = search.plan
-    where = np.ix_(kept.index, kept.index) if mixed else kept.index
-    value[where], error[where] = found, bars
+    if not search.flags.any():
+        all_steps[kept.index] = kept.h  # noise may have changed them
+        if kept.index.size == n:
+            return Second(run, kind, found, errors, all_steps, flags | entry_flags)
     all_flags[plan.index] |= search.flags
     all_steps[plan.index] = np.nan
     all_steps[kept.index] = kept.h
     flags = all_flags[:, None] | all_flags if mixed else all_flags
+    where = np.ix_(kept.index, kept.index) if mixed else kept.index
+    value[where], error[where] = found, errors
     flags[where] |= entry_flags
     return Second(run, kind, value, error, all_steps, flags)
 
@@ -261,15 +272,20 @@ class _Search:
 
         A function that ends at 0 or at a bound, as log does, is far from a parabola there though it is finite.
         """
-        plan = self.plan
+        plan, h = self.plan, np.abs(self.plan.h)
+        distance = plan.distance()
+        # Where a two-sided difference reaches beyond 0, f does not end there.
+        with np.errstate(over="ignore"):
+            near = (distance < h / np.where(plan.one_sided, _NEAR_ONE_SIDED, _NEAR)) & (
+                plan.one_sided | (distance >= h)
+            )
+        if not near.any():
+            return near
         with np.errstate(all="ignore"):
-            change = np.abs(self.second * plan.h * plan.h)
-            sharp = np.where(plan.one_sided, 5e3, 1e3) * (plan.h / plan.scale) ** 2
-            much = sharp * np.maximum(abs(self.run.f0), change)
-            far = np.abs(plan.h) / np.where(plan.one_sided, _NEAR_ONE_SIDED, _NEAR)
-            # Where a two-sided difference reaches beyond 0, f does not end there.
-            near = (plan.distance() < far) & (plan.one_sided | (plan.distance() >= np.abs(plan.h)))
-            return np.asarray(np.isfinite(self.second) & near & (change > np.maximum(much, _FELT_NOISE * self.noise)))
+            change = np.abs(self.second * h * h)
+            sharp = np.where(plan.one_sided, 5e3, 1e3) * (h / plan.scale) ** 2
+            much = np.maximum(sharp * np.maximum(abs(self.run.f0), change), _FELT_NOISE * self.noise)
+            return np.asarray(near & np.isfinite(self.second) & (change > much))
 
     def _widen(self) -> None:
         """Other steps where the curvature measured against the noise says that those of |f0| are far from good."""
@@ -343,7 +359,7 @@ class _Search:
             h = 0.1 * h
         return seen
 
-    def plain(self, mixed: bool) -> tuple[Float, Float, Index]:
+    def plain(self, mixed: bool, bars: bool) -> tuple[Float, Float, Index]:
         """The derivatives at the plan's steps, their error bars and flags."""
         plan = self.plan
         flags = np.zeros((plan.index.size,) * (2 if mixed else 1), np.intp)
@@ -352,7 +368,7 @@ class _Search:
             found = self.run.mixed(plan.index, plan.h, plan.one_sided, self.near)
             np.fill_diagonal(found, self.second)
             self._mend_mixed(found, flags)
-        return found, self._bars(found), flags
+        return found, self._bars(found) if bars else np.full(found.shape, np.nan), flags
 
     def _mend_mixed(self, found: Float, flags: Index) -> None:
         """Smaller steps for the pairs at whose points fun is not finite, then one side only, then nan."""
@@ -421,7 +437,7 @@ class _Search:
         than they can see, and much shorter ones follow.
         """
         plan, short = self.plan, np.abs(self.plan.h)
-        last, _, flags = self.plain(mixed)
+        last, _, flags = self.plain(mixed, False)
         values, used, rounding = [last], [short], [self._rounding(short, self.near, mixed)]
         floor = 4.0 * self._rounding(short, self.near, False)
         ratio, fast = _SMOOTH_RATIOS[0], 0
