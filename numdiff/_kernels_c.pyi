@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,11 @@ def extrapolate(
     floor: NDArray[np.float64],
 ) -> None: ...
 
+@final
 class Richardson:
-    def __init__(
-        self, x: Any, h: Any, first: Any, longest: Any, one_sided: Any, eps: float, noise: float, m: int
-    ) -> None: ...
+    def __new__(
+        cls, x: Any, h: Any, first: Any, longest: Any, one_sided: Any, eps: float, noise: float, m: int
+    ) -> Self: ...
     def next(self, index: Any, values: Any, f0: Any, out: Any) -> None: ...
     def results(self, value: Any, error: Any, step: Any, remarks: Any) -> None: ...
 

@@ -1,6 +1,7 @@
 # cython: language_level=3, binding=True, autotestdict=False, freethreading_compatible=True
 """The kernels in C: the thin door between Python functions and numdiff.h. Twin of _kernels_py."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
@@ -238,6 +239,7 @@ def extrapolate(levels, zs, table, bars, z, d, bar, value, error, floor):
             PyBuffer_Release(&views[i])
 
 
+@cython.final
 cdef class Richardson:
     """The components of a Richardson extrapolation."""
     cdef nd_richardson *components
