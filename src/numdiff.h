@@ -152,7 +152,7 @@ typedef struct nd_sample {
 /* One value of the function at one component. Zero it, then only read the first five. */
 typedef struct nd_limit {
     double value, error,
-        floor;   /* as for nd_extrapolate; error is inf where nothing is known, nan where value is no number */
+        floor;   /* as for nd_extrapolate; error is inf where nothing is known, as where value is no number */
     double step; /* the shortest behind value */
     int remarks, live;
     double scatter, before, table[ND_LEVELS], bars[ND_LEVELS];

@@ -385,7 +385,7 @@ static double start(nd_richardson *c, nd_limit *v, ptrdiff_t m, const double *f0
         const nd_sample *ref = &v[r].sample[REFERENCE];
         v[r].live = isfinite(ref->slope) && isfinite(f0[r]);
         v[r].value = ref->slope;
-        v[r].error = v[r].live ? HUGE_VAL : (double)NAN;
+        v[r].error = HUGE_VAL;
         v[r].step = c->h[NOW];
         any |= v[r].live;
         /* Where the second difference tells of a shorter scale: |f'/f''| or sqrt|f/f''|. */

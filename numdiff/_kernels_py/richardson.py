@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import copysign, frexp, inf, isfinite, ldexp, nan, sqrt, trunc
+from math import copysign, frexp, inf, isfinite, ldexp, sqrt, trunc
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -343,7 +343,7 @@ class _Component:
         for limit, f0 in zip(self.limits, self.f0, strict=True):
             slope, bend, _, noise = limit.sample[REFERENCE]
             limit.live = isfinite(slope) and isfinite(f0)
-            limit.best[:] = slope, inf if limit.live else nan, 0.0
+            limit.best[:] = slope, inf, 0.0
             limit.step = self.h[NOW]
             bend = _beyond(abs(bend), 8.0 * noise) / near / near
             scale = _larger(abs(slope) / bend, sqrt(abs(f0) / bend)) if bend > 0.0 else inf
