@@ -1,10 +1,12 @@
 """Error bars of single differences: cheap ones, from the values of fun that are at hand.
 
     rounding     sum |weights| (eps max|f| + eps |x f'|) / |scale span|
-    truncation   c |h / l|^p |f'|,  l = max(|x|, x_scale) / 10
+    truncation   c |h / l|^p max(|f'|, l |f''|),  l = max(|x|, x_scale) / 10
 
 c is the constant of the stencil. The truncation is a guess, as nothing is known of the higher derivatives: it assumes
 that fun varies on the scale l or a longer one. Where that is not enough, method="richardson" measures it.
+f'' counts where f' is nearly 0, as in a minimum. Central stencils see it where f0 is known, or where it is not the same
+in all components; one-sided ones do not.
 """
 
 from __future__ import annotations
@@ -38,19 +40,48 @@ def _truncation(stencil: Stencil) -> float:
 
 
 def bars(
-    stencil: Stencil, order: int, x: Float, h: Float, scale: Float, rows: Float, values: Any, eps: float, noise: float
+    stencil: Stencil,
+    order: int,
+    x: Float,
+    h: Float,
+    scale: Float,
+    rows: Float,
+    values: list[Float],
+    f0: Any,
+    eps: float,
+    noise: float,
 ) -> Float:
-    """The errors of the first derivatives rows, (count, m), from fun's values, a list of (count, m) or (m,).
+    """The errors of the first derivatives rows, (count, m), from fun's values: a list of (count, m), and f0, if known.
 
     h is (count, 1) or (count, m).
     """
     offsets, weights, denominator = stencil
     with np.errstate(all="ignore"):
         sizes = [np.abs(value) for value in values]
+        if f0 is not None:
+            sizes.append(np.abs(np.reshape(f0, -1)))
         size = np.fmax.reduce([np.broadcast_to(value, rows.shape) for value in sizes])
         length = np.abs(h)
         amplified = sum(map(abs, weights)) / (denominator * (offsets[-1] - offsets[0]) * length)
         # Rounding of the values, and of x before anything is done with it.
         rounding = np.maximum(eps * size + EPS * np.abs(x)[:, None] * np.abs(rows), _NOISE * noise)
-        truncation = _truncation(stencil) * (length / (_VARIES * scale[:, None])) ** order * np.abs(rows)
+        varies = _VARIES * scale[:, None]
+        slope = np.abs(rows)
+        if offsets[0] == -offsets[-1]:
+            rise = _rise(0.5 * (values[0] + values[-1]), length[:, 0], f0)
+            slope = np.fmax(slope, 2.0 * rise / (offsets[-1] * length) ** 2 * varies)
+        truncation = _truncation(stencil) * (length / varies) ** order * slope
         return np.asarray(rounding * amplified + truncation)
+
+
+def _rise(middle: Float, h: Float, f0: Any) -> Float:
+    """How far f0 is below or above the middle of the values on both sides, (count, m).
+
+    Unknown, f0 is near the middles of the other components: of those with a step as short or shorter.
+    """
+    if f0 is not None:
+        return np.asarray(np.abs(middle - np.reshape(f0, -1)))
+    order = np.argsort(h)
+    last = np.searchsorted(h[order], h, side="right") - 1
+    highest, lowest = (extreme.accumulate(middle[order])[last] for extreme in (np.fmax, np.fmin))
+    return np.asarray(np.maximum(highest - middle, middle - lowest))

@@ -272,12 +272,9 @@ class _Differences:
         error = np.full(rows.shape, np.nan)
         for chosen, stencil in plan.groups():
             values = [kept[chosen, j] for j in range(sum(offset != 0.0 for offset in stencil[0]))]
-            if run.f0 is not None:
-                values.append(np.reshape(run.f0, -1))
             h = steps_taken[chosen] if steps_taken.ndim == 2 else steps_taken[chosen, None]
-            error[chosen] = bars(
-                stencil, self.order, plan.x[chosen], h, scale[chosen], rows[chosen], values, run.eps or EPS, run.noise
-            )
+            x, eps = plan.x[chosen], run.eps or EPS
+            error[chosen] = bars(stencil, self.order, x, h, scale[chosen], rows[chosen], values, run.f0, eps, run.noise)
         return np.where(np.isfinite(rows), error, np.nan)
 
 

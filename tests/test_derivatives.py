@@ -362,3 +362,15 @@ def test_example_b3():
 def test_examples_c2_and_e4():
     assert abs(gradient(lambda p: p**7 * (1 - p) ** 3, 0.7)) < 1e-9
     assert np.allclose(gradient(lambda x: x[0] ** 2 + x[1] ** 2, [5.0, 3.0]), [10.0, 6.0], rtol=1e-10)
+
+
+def test_the_bars_of_central_differences_hold_at_a_minimum():
+    """There f' is no scale for the truncation: f'' is, seen with f0 or in the other components."""
+    rosen = gradient(
+        lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2), np.ones(5), full_output=True
+    )
+    assert rosen.nfev == 10
+    assert np.all(rosen.error >= np.abs(rosen.value))
+    assert np.all(rosen.error < 1e-6)
+    well = gradient(lambda x: (x[0] ** 2 - 1) ** 2, [1.0], f0=0.0, full_output=True)
+    assert 1e-8 > well.error[0] >= abs(well.value[0]) > 1e-10
