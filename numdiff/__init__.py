@@ -14,6 +14,7 @@ from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
 from ._directional import jvp
 from ._hessian import hess, hessian, hessian_diagonal, hvp
+from ._native import native
 from ._noise import NoiseEstimate, estimate_noise
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
@@ -46,6 +47,7 @@ __all__ = [
     "jac",
     "jacobian",
     "jvp",
+    "native",
     "show_config",
     "step_sweep",
     "taylor",

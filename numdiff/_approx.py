@@ -14,6 +14,7 @@ from . import _mapped, _sparse
 from ._difference import NoStepError, difference
 from ._function import same_at_most_1d
 from ._kernels_py import INVALID, OVERFLOW
+from ._native import recognise
 from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
 from ._steps import default_step, fit_to_bounds
 
@@ -61,6 +62,7 @@ def approx_fprime(xk: ArrayLike, f: Callable[..., Any], epsilon: Any = EPSILON, 
     >>> numdiff.approx_fprime([2.0], lambda x: x[0] ** 2, 1e-6).round(9)
     array([4.000001])
     """
+    f = recognise(f)
     x0 = np.asarray(xk, float)
     f0 = f(x0.copy(), *args)
     if isinstance(f0, float) and isinstance(epsilon, float) and x0.ndim == 1 and x0.size and isfinite(epsilon):
@@ -166,7 +168,7 @@ def approx_derivative(
     bounded, lb, ub = _as_bounds(bounds, x0)
     if as_linear_operator and not (np.all(np.isinf(lb)) and np.all(np.isinf(ub))):
         raise ValueError("Bounds not supported when `as_linear_operator` is True.")
-    function = _mapped.Function(fun, tuple(args), kwargs or {})
+    function = _mapped.Function(recognise(fun), tuple(args), kwargs or {})
     nfev = 0
     if f0 is None:
         f0 = function(x0.copy())

@@ -125,7 +125,7 @@ def derivative(
     0.0234375
     """
     rule = _rule(n, method, order)
-    fun, args = bind(fun, args, kwargs)
+    fun, args = bind(fun, args, kwargs, of_array=bool(vectorized))
     point = _as_points(x)
     shape = point.shape
     if rel_step is not None and abs_step is not None:

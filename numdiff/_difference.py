@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._backend import kernels as kernels
 from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
+from ._native import Native
 from ._stencils import Stencil
 from ._steps import EPS, eps_of
 
@@ -70,6 +71,13 @@ class Run:
         self.scalar = scalar  # gradient: fun must return one number
         if scalar:
             self.m = 1
+        if isinstance(fun, Native) and fun.m is not None:  # nothing to be learnt
+            self.eps = EPS
+            nothing = np.zeros(fun.m)
+            if scalar:
+                one_number(nothing)
+            else:
+                self.learn(nothing)
         if f0 is not None:
             self.f0 = one_number(f0, "f0") if scalar else self.learn(numbers(f0, "f0"))
 

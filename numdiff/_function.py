@@ -14,18 +14,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._native import Native, recognise
+
 Float = NDArray[np.float64]
 
 _LARGE = np.array(1e300)  # an array: NumPy takes it faster than a number
 
 
-def bind(fun: Any, args: Any, kwargs: Mapping[str, Any] | None) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """fun and args as the kernels take them: fun(x, *args), a tuple, keywords bound."""
+def bind(
+    fun: Any, args: Any, kwargs: Mapping[str, Any] | None, of_array: bool = True
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """fun and args as the kernels take them: fun(x, *args), a tuple, keywords bound; native functions of an array."""
+    if of_array:
+        fun = recognise(fun)
     if not callable(fun):
         raise TypeError(f"`fun` must be callable; it is {describe(fun)}")
     if not isinstance(args, tuple | list):
         raise TypeError(f"`args` must be a tuple of the further arguments of `fun`; it is {describe(args)}")
     check_kwargs(kwargs)
+    if type(fun) is Native and (args or kwargs):
+        raise TypeError("a native `fun` takes no `args` and no `kwargs`; give it data by numdiff.native(user_data=...)")
     if kwargs:
         fun = partial(fun, **kwargs)
     return fun, tuple(args)

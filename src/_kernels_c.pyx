@@ -9,9 +9,12 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
 from numdiff cimport (
-    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move,
-    nd_noise_table, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil,
+    ND_LEVELS, ND_WRITTEN, nd_call_native, nd_difference, nd_extrapolate, nd_hessian_diagonal, nd_hessian_mixed,
+    nd_limit, nd_move, nd_native, nd_noise_table, nd_number, nd_number_with_data, nd_numbers, nd_point, nd_quotient,
+    nd_richardson, nd_richardson_next, nd_stencil,
 )
+
+from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
 
 cdef extern from "Python.h":
@@ -51,6 +54,10 @@ cdef class Evaluation:
     cdef Py_ssize_t sizes[2 * MOST_DIMENSIONS]
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
+    cdef nd_native native
+    cdef bint no_gil      # fun is native: the loop needs no GIL
+    cdef double first_value
+    cdef const double[::1] first_values
 
     def __cinit__(self, fun, tuple args, values, ptrdiff_t m, x0, first):
         self.fun = fun
@@ -64,6 +71,35 @@ cdef class Evaluation:
         self.point.x0 = self.lend(x0, PyBUF_SIMPLE)
         self.point.n = self.views[0].len // <Py_ssize_t>sizeof(double)
         self.share(x0.copy())
+        if isinstance(fun, Native) and not args:
+            self.lower(fun.lowered(m, x0.ndim))
+
+    cdef int lower(self, native) except -1:
+        """Let C call the native function itself; None: it cannot."""
+        if native is None:
+            return 0
+        native.check_size(self.point.n)
+        if self.point.m != 1 and self.first is not None:
+            self.first_values = self.first
+            self.native.first = &self.first_values[0]
+        elif self.first is not None:
+            self.first_value = self.first
+            self.native.first = &self.first_value
+        cdef void *address = <void *><size_t>native.address
+        if native.kind == NUMBER:
+            self.native.number = <nd_number>address
+        elif native.kind == NUMBER_WITH_DATA:
+            self.native.number_with_data = <nd_number_with_data>address
+        else:
+            self.native.numbers = <nd_numbers>address
+        self.native.data = <void *><size_t>(native.data or 0)
+        self.native.watch = watch
+        self.native.context = <void *>self
+        self.fun = native
+        self.no_gil = True
+        self.point.function = nd_call_native
+        self.point.context = &self.native
+        return 0
 
     def __dealloc__(self):
         cdef int i
@@ -160,6 +196,14 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     return 0
 
 
+cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -1 with gil:
+    """What may stop a loop over a native function: its status, Ctrl-C, or another thread."""
+    cdef Evaluation self = <Evaluation>context
+    PyErr_CheckSignals()
+    self.fun.watch(self.x, status)
+    return 0
+
+
 def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
     cdef Evaluation run = Evaluation(fun, args, values, m, x0, first)
     cdef double offsets[MOST_POINTS]
@@ -208,7 +252,12 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
         else:
             f0_data = run.lend(f0, PyBUF_SIMPLE)
 
-    status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, kept is not None, df)
+    cdef int keep = kept is not None
+    if run.no_gil:
+        with nogil:
+            status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, keep, df)
+    else:
+        status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, keep, df)
     return status, run.point.calls - prefetched
 
 
@@ -376,8 +425,14 @@ def hessian_diagonal(fun, tuple args, values, x0, index, h, one_sided, double f0
     if run.views[2].len != 2 * run.views[1].len or run.views[3].len != run.views[1].len:
         raise ValueError("near or out has the wrong size")
     run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
-    cdef int status = nd_hessian_diagonal(&run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data,
-                                          diagonal)
+    cdef int status
+    if run.no_gil:
+        with nogil:
+            status = nd_hessian_diagonal(
+                &run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data, diagonal
+            )
+    else:
+        status = nd_hessian_diagonal(&run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data, diagonal)
     return status, run.point.calls - prefetched
 
 
@@ -392,6 +447,14 @@ def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, n
     if run.views[2].len != 2 * run.views[1].len or run.views[3].len != count * run.views[1].len:
         raise ValueError("near or out has the wrong size")
     run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
-    cdef int status = nd_hessian_mixed(&run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data,
-                                       hessian)
+    cdef int status
+    if run.no_gil:
+        with nogil:
+            status = nd_hessian_mixed(
+                &run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data, hessian
+            )
+    else:
+        status = nd_hessian_mixed(
+            &run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data, hessian
+        )
     return status, run.point.calls

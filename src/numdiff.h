@@ -66,6 +66,32 @@ int nd_evaluate_pair(nd_point *point, ptrdiff_t i, double xi, ptrdiff_t j, doubl
 /* ND_OK if all of x equals x0 to the bit, else ND_WRITTEN. */
 int nd_intact(const nd_point *point);
 
+/* The signatures that numdiff takes as they are: one value, without and with data, or m values. */
+typedef double (*nd_number)(int n, double *x);
+typedef double (*nd_number_with_data)(int n, double *x, void *data);
+typedef int (*nd_numbers)(int n, double *x, int m, double *fx, void *data);
+
+/* A function of one of these signatures, to be the context of nd_call_native; the other two are NULL.
+ *
+ * `numbers` returns 0, or another status to stop. `watch` is called after a call that did not return 0, with its status
+ * and the point; and before a call about every 0.05 s with the status 0, when it returns 0 to go on: it may look for
+ * what should stop a long loop. */
+typedef struct nd_native {
+    nd_number number;
+    nd_number_with_data number_with_data;
+    nd_numbers numbers;
+    void *data;
+    int (*watch)(ptrdiff_t n, const double *x, int status, void *context);
+    void *context;
+    const double *first; /* the values of the first call, if they are known, else NULL */
+    /* 0 on entry */
+    double read_at, looked_at; /* seconds: the clock, and the last call of watch */
+    int every, left;           /* calls between readings of the clock */
+} nd_native;
+
+/* The nd_function of an nd_native, which may write into x no more than any other. n and m fit into an int. */
+int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native);
+
 /* A difference formula, as data:
  *
  *     f' = sum_j weights[j] f(x + offsets[j] h) / (scale ((x + offsets[size-1] h) - (x + offsets[0] h)))

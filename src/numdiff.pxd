@@ -14,6 +14,21 @@ cdef extern from "numdiff.h":
         double *x
         ptrdiff_t calls
 
+    ctypedef double (*nd_number)(int n, double *x) noexcept nogil
+    ctypedef double (*nd_number_with_data)(int n, double *x, void *data) noexcept nogil
+    ctypedef int (*nd_numbers)(int n, double *x, int m, double *fx, void *data) noexcept nogil
+
+    ctypedef struct nd_native:
+        nd_number number
+        nd_number_with_data number_with_data
+        nd_numbers numbers
+        void *data
+        int (*watch)(ptrdiff_t n, const double *x, int status, void *context) except -1
+        void *context
+        const double *first
+
+    int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native) except -1
+
     ctypedef struct nd_stencil:
         ptrdiff_t size
         const double *offsets
@@ -22,7 +37,7 @@ cdef extern from "numdiff.h":
 
     int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, int keep,
-                      double *df) except -1
+                      double *df) except -1 nogil
 
     int ND_LEVELS
 
@@ -50,8 +65,8 @@ cdef extern from "numdiff.h":
                     double steepest, const double *left, const double *right, double *out) nogil
 
     int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
-                            ptrdiff_t begin, ptrdiff_t end, double f0, double *near, double *diagonal) except -1
+                            ptrdiff_t begin, ptrdiff_t end, double f0, double *near, double *diagonal) except -1 nogil
 
     int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                          ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near,
-                         double *hessian) except -1
+                         double *hessian) except -1 nogil

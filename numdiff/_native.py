@@ -1,0 +1,264 @@
+"""Native functions: what is recognised as one, by which signature it is called, and how Python calls it.
+
+The C kernels call the address itself, without the GIL; everybody else calls a `Native` like any function of an array.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The signatures, by the number that the kernels know them by.
+NUMBER, NUMBER_WITH_DATA, NUMBERS = 0, 1, 2
+SIGNATURES: Final = (
+    "double (int, double *)",
+    "double (int, double *, void *)",
+    "int (int, double *, int, double *, void *)",
+)
+_ALLOWED: Final = f"'{SIGNATURES[0]}', '{SIGNATURES[1]}' (one number) or '{SIGNATURES[2]}' (several)"
+_MOST: Final = 2**31 - 1  # an int of C
+
+_ORDINARY: Final = frozenset((FunctionType, MethodType, BuiltinFunctionType, partial, type))
+_FUNCTION_POINTER: Any = ctypes.CFUNCTYPE(None).__bases__[0]
+_NEEDS_GIL: Final = 4  # FUNCFLAG_PYTHONAPI of CPython's ctypes.h
+
+_C_NAMES: Final[dict[Any, str]] = {
+    ctypes.c_int: "int",
+    ctypes.c_double: "double",
+    ctypes.POINTER(ctypes.c_double): "double *",
+    ctypes.c_void_p: "void *",
+}
+_VOID_P = ctypes.c_void_p
+_PROTOTYPES: Final = (
+    ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, _VOID_P),
+    ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, _VOID_P, _VOID_P),
+    ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, _VOID_P, ctypes.c_int, _VOID_P, _VOID_P),
+)
+
+_capsule_pointer: Any = ctypes.PYFUNCTYPE(_VOID_P, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+_capsule_context: Any = ctypes.PYFUNCTYPE(_VOID_P, ctypes.py_object)(("PyCapsule_GetContext", ctypes.pythonapi))
+
+
+class Native:
+    """A native function, callable with an array: returns a float, or an array of m numbers."""
+
+    __slots__ = ("__weakref__", "_call", "address", "data", "kept", "kind", "m", "stopped")
+
+    def __init__(self, kind: int, address: int, data: int | None, m: int, kept: Any) -> None:
+        self.kind, self.address, self.data, self.m = kind, address, data, m
+        self.kept = kept  # whatever owns the function and its data
+        self.stopped: Callable[[], bool] | None = None  # set while one range of several is worked on
+        self._call: Any = _PROTOTYPES[kind](address)
+
+    def __repr__(self) -> str:
+        return f"<native function '{SIGNATURES[self.kind]}'{f', m={self.m}' if self.kind == NUMBERS else ''}>"
+
+    def __call__(self, x: Any) -> Any:
+        array: NDArray[Any] = np.asarray(x)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"a native `fun` takes float64 arrays; it was to be called with one of {array.dtype}")
+        array = np.ascontiguousarray(array, np.float64)
+        self.check_size(array.size)
+        if self.stopped is not None and self.stopped():
+            raise StoppedError
+        if self.kind == NUMBER:
+            return self._call(array.size, array.ctypes.data)
+        if self.kind == NUMBER_WITH_DATA:
+            return self._call(array.size, array.ctypes.data, self.data)
+        values = np.full(self.m, np.nan)
+        status = self._call(array.size, array.ctypes.data, self.m, values.ctypes.data, self.data)
+        if status:
+            self.watch(array, status)
+        return values
+
+    def check_size(self, n: int) -> None:
+        if n > _MOST:
+            raise ValueError(f"`x0` must have at most {_MOST} components for a native `fun`; it has {n}")
+
+    def lowered(self, m: int, ndim: int) -> Native | None:
+        """What the C kernels can call for m values at an array with ndim axes; None: only Python can."""
+        return self if m == self.m else None
+
+    def watch(self, x: Any, status: int) -> None:
+        """Raise if the function returned a status at x, or if the work is to be stopped."""
+        if status:
+            raise RuntimeError(f"a native `fun` stopped with status {status}; 0 means that its values are there")
+        if self.stopped is not None and self.stopped():
+            raise StoppedError
+
+    def in_range(self, stopped: Callable[[], bool]) -> Native:
+        """The same function, which looks every so often whether it is to stop."""
+        other = Native(self.kind, self.address, self.data, self.m, self.kept)
+        other.stopped = stopped
+        return other
+
+
+class StoppedError(Exception):
+    """Another range has failed; never reaches the user."""
+
+
+def native(fun: Any, *, m: int | None = None, user_data: Any = None) -> Native:
+    """A native function with what its pointer does not tell: its number of values, its data.
+
+    Parameters
+    ----------
+    fun : scipy.LowLevelCallable, ctypes or cffi function pointer, or numba cfunc
+        Of one of the signatures ``double (int n, double *x)``, ``double (int n, double *x, void *user_data)`` and
+        ``int (int n, double *x, int m, double *fx, void *user_data)``, which fills fx and returns 0, or another status
+        to stop. x is contiguous, in C order; the function does not write into it, and is called by several threads at
+        once where `workers` says so.
+    m : int, optional
+        The number of values, for the last signature; needed there. The others have one.
+    user_data : ctypes pointer, structure or array; NumPy array; or cffi pointer, optional
+        What the function gets as its last argument; default NULL, or that of the LowLevelCallable. Kept alive.
+
+    Returns
+    -------
+    callable
+        Takes an array and returns a float, or an array of m; numdiff's functions take it as `fun`, and call it without
+        Python and without the GIL.
+
+    Raises
+    ------
+    TypeError
+        fun is no native function, or one of another signature; user_data that is none.
+    ValueError
+        m missing, or wrong; a null pointer; user_data where the signature has none.
+
+    Notes
+    -----
+    Every function of numdiff recognises such pointers by itself where they need neither m nor user_data. An exception
+    in a Python function behind a ctypes pointer or a numba cfunc stays there: these report it and return 0.
+
+    Examples
+    --------
+    >>> import ctypes, numdiff
+    >>> product = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double))
+    >>> numdiff.gradient(numdiff.native(product(lambda n, x: x[0] * x[1])), [3.0, 2.0])
+    array([2., 3.])
+    """
+    if isinstance(fun, Native):
+        found: tuple[str, int, int | None] = (SIGNATURES[fun.kind], fun.address, fun.data)
+        m = fun.m if m is None and fun.kind == NUMBERS else m
+    else:
+        pointer = _pointer(fun)
+        if pointer is None:
+            raise TypeError(
+                "`fun` must be a scipy.LowLevelCallable, a ctypes or cffi function pointer, or a numba cfunc; "
+                f"it is of type {type(fun).__name__}"
+            )
+        found = pointer
+    signature, address, data = found
+    kind = _kind(signature)
+    if not address:
+        raise ValueError("`fun` is a null pointer")
+    if kind == NUMBERS:
+        if m is None:
+            raise ValueError(
+                f"a native `fun` '{signature}' does not tell how many values it has: "
+                "give numdiff.native(fun, m=...) in its place"
+            )
+        if isinstance(m, bool) or not isinstance(m, int | np.integer):
+            raise TypeError(f"`m` must be an integer, the number of values; it is {m!r}")
+        if not 1 <= m <= _MOST:
+            raise ValueError(f"`m` must be from 1 to {_MOST}; it is {m}")
+    elif m not in (None, 1):
+        raise ValueError(f"`m` must be 1 for a native `fun` '{SIGNATURES[kind]}', which has one value; it is {m!r}")
+    if user_data is not None:
+        if kind == NUMBER:
+            raise ValueError(f"`user_data` is given, but a native `fun` '{SIGNATURES[kind]}' takes none")
+        data = _data_address(user_data)
+    return Native(kind, address, data, 1 if m is None else int(m), (fun, user_data))
+
+
+def recognise(fun: Any) -> Any:
+    """A `Native` for a native function; anything else as it is."""
+    if type(fun) in _ORDINARY or type(fun) is Native:
+        return fun
+    if type(fun).__name__ in ("CPUDispatcher", "Dispatcher") and "numba" in sys.modules:
+        from ._njit import compiled
+
+        return compiled(fun)
+    pointer = _pointer(fun)
+    return fun if pointer is None else native(fun)
+
+
+def _pointer(fun: Any) -> tuple[str, int, int | None] | None:
+    """Signature, address and data of a native function; None for anything else.
+
+    What was never imported cannot have made fun: nothing is imported here.
+    """
+    if isinstance(fun, _FUNCTION_POINTER):
+        return _from_ctypes(fun)
+    scipy = sys.modules.get("scipy._lib._ccallback")
+    if scipy is not None and isinstance(fun, scipy.LowLevelCallable):
+        capsule = tuple.__getitem__(fun, 0)
+        signature = fun.signature
+        return signature, _capsule_pointer(capsule, signature.encode()) or 0, _capsule_context(capsule)
+    cffi = _cffi_of(fun)
+    if cffi is not None:
+        kind = cffi.typeof(fun)
+        if kind.kind != "function":
+            raise TypeError(f"`fun` is a cffi {kind.cname!r}, no pointer to a function; allowed are {_ALLOWED}")
+        return kind.cname.replace("(*)", " "), _cffi_address(cffi, fun), None
+    numba = sys.modules.get("numba.core.ccallback")
+    if numba is not None and isinstance(fun, numba.CFunc):
+        return _from_ctypes(fun.ctypes)
+    return None
+
+
+def _from_ctypes(fun: Any) -> tuple[str, int, None]:
+    if fun._flags_ & _NEEDS_GIL:
+        raise TypeError("`fun` is a function of ctypes.PyDLL or PYFUNCTYPE, which needs the GIL; use CDLL or CFUNCTYPE")
+    if fun.argtypes is None:
+        raise TypeError(f"`fun` is a ctypes function without types: set its restype and argtypes; allowed are {_ALLOWED}")
+    names = [_C_NAMES.get(kind, getattr(kind, "__name__", str(kind))) for kind in (fun.restype, *fun.argtypes)]
+    return f"{names[0]} ({', '.join(names[1:])})", ctypes.cast(fun, _VOID_P).value or 0, None
+
+
+def _kind(signature: str) -> int:
+    """Which of the signatures; blanks and const do not matter."""
+
+    def bare(text: str) -> str:
+        return "".join(word for word in text.replace("*", " * ").replace("(", " ( ").split() if word != "const")
+
+    for kind, allowed in enumerate(SIGNATURES):
+        if bare(signature) == bare(allowed):
+            return kind
+    raise TypeError(f"a native `fun` must have the signature {_ALLOWED}; it has '{signature}'")
+
+
+def _cffi_of(value: Any) -> Any:
+    """The module cffi stands on, if value is from there."""
+    cffi = sys.modules.get("_cffi_backend")
+    return cffi if cffi is not None and isinstance(value, cffi._CDataBase) else None
+
+
+def _cffi_address(cffi: Any, pointer: Any) -> int:
+    return int(cffi.cast(cffi.new_primitive_type("uintptr_t"), pointer))
+
+
+def _data_address(data: Any) -> int:
+    """The address that stands for user_data."""
+    cffi = _cffi_of(data)
+    if cffi is not None and cffi.typeof(data).kind in ("pointer", "array"):
+        return _cffi_address(cffi, data)
+    if isinstance(data, ctypes._Pointer | _VOID_P):
+        return ctypes.cast(data, _VOID_P).value or 0
+    if isinstance(data, ctypes.Structure | ctypes.Union | ctypes.Array):
+        return ctypes.addressof(data)
+    if isinstance(data, np.ndarray) and data.flags.c_contiguous and not data.dtype.hasobject:
+        return data.ctypes.data
+    raise TypeError(
+        "`user_data` must be a ctypes pointer, structure or array, a contiguous NumPy array, or a cffi pointer; "
+        f"it is of type {type(data).__name__}"
+    )

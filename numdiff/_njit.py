@@ -1,0 +1,111 @@
+"""Functions that numba compiles, as they are: a C function around an @njit function, made once and kept.
+
+Imported only where numba is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numba
+import numpy as np
+from numba import types
+
+from ._function import changed_shape
+from ._native import NUMBERS, Native, StoppedError
+
+_POINT = types.Array(types.float64, 1, "C")
+_SIGNATURE = types.intc(
+    types.intc, types.CPointer(types.float64), types.intc, types.CPointer(types.float64), types.voidptr
+)
+
+# By dispatcher: the address of the C function, and what keeps its code alive; not what would keep the dispatcher.
+_made: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
+
+
+def compiled(fun: Any) -> Compiled:
+    return Compiled(fun)
+
+
+class Compiled(Native):
+    """An @njit function of an array, which Python calls as it is; C at points with one axis, and without arguments."""
+
+    __slots__ = ("fun",)
+
+    def __init__(self, fun: Any, stopped: Callable[[], bool] | None = None) -> None:
+        self.fun, self.m, self.stopped = fun, None, stopped
+
+    def __repr__(self) -> str:
+        return repr(self.fun)
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.stopped is not None and self.stopped():
+            raise StoppedError
+        value = self.fun(x, *args, **kwargs)
+        if type(value) is float and _returned(self.fun) is types.float32:
+            return np.float32(value)  # a float as well for Python, and coarser
+        return value
+
+    def lowered(self, m: int, ndim: int) -> Native | None:
+        if ndim != 1:
+            return None
+        kind = _returned(self.fun)
+        if not (kind is types.float64 and m == 1) and kind != types.Array(types.float64, 1, getattr(kind, "layout", "")):
+            return None
+        if self.fun not in _made:
+            made = numba.cfunc(_SIGNATURE)(_number(self.fun) if kind is types.float64 else _numbers(self.fun))
+            _made[self.fun] = made.address, made._library
+        found = _Lowered(NUMBERS, _made[self.fun][0], None, m, self.fun)
+        found.stopped = self.stopped
+        return found
+
+    def in_range(self, stopped: Callable[[], bool]) -> Native:
+        return Compiled(self.fun, stopped)
+
+
+class _Lowered(Native):
+    """The C function; where it fails, Python tells why."""
+
+    __slots__ = ()
+
+    def watch(self, x: Any, status: int) -> None:
+        if status:
+            later = np.size(self.kept(x))  # raises what the function raises
+            raise changed_shape(self.m, later)
+        super().watch(x, status)
+
+
+def _returned(fun: Any) -> Any:
+    """The type of fun's value at a C-contiguous array with one axis, once it was called there; None: unknown."""
+    overload = fun.overloads.get((_POINT,))
+    if overload is None and len(fun.overloads) == 1 and not fun._can_compile:  # of a signature that was asked for
+        (overload,) = fun.overloads.values()
+    return None if overload is None else overload.signature.return_type
+
+
+def _number(fun: Any) -> Callable[..., int]:
+    def call(n, x, m, fx, data):  # type: ignore[no-untyped-def]
+        try:
+            fx[0] = fun(numba.carray(x, (n,)))
+        except Exception:
+            return 1
+        return 0
+
+    return call
+
+
+def _numbers(fun: Any) -> Callable[..., int]:
+    def call(n, x, m, fx, data):  # type: ignore[no-untyped-def]
+        try:
+            values = fun(numba.carray(x, (n,)))
+        except Exception:
+            return 1
+        if values.size != m:
+            return 1
+        for i in range(m):
+            fx[i] = values[i]
+        return 0
+
+    return call
