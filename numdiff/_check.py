@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._approx import EPSILON, approx_derivative, approx_fprime
+from ._native import recognise
 from ._sparse import is_sparse, require_scipy
 
 _NO_BOUNDS = (-np.inf, np.inf)
@@ -68,6 +69,7 @@ def check_grad(
         raise TypeError(
             "check_grad() got multiple values for argument now known as `rng`. Specify one of `rng` or `seed`."
         )
+    func, grad = recognise(func), recognise(grad)
     x0 = np.asarray(x0)
     if direction == "all":
         analytic = grad(x0.copy(), *args)
@@ -129,7 +131,7 @@ def check_derivative(
     True
     """
     kwargs = kwargs or {}
-    tested = jac(np.array(x0), *args, **kwargs)
+    tested = recognise(jac)(np.array(x0), *args, **kwargs)
     sparsity = tested if is_sparse(tested) else None
     numeric = approx_derivative(fun, x0, bounds=bounds, sparsity=sparsity, args=args, kwargs=kwargs)
     if sparsity is not None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from ._difference import native_gradient
 from ._differentiate import differentiate, method_of, order_of
 from ._function import as_noise, check_kwargs
+from ._native import Native, recognise
 
 
 def gradient(
@@ -94,6 +96,16 @@ def gradient(
     >>> numdiff.gradient(lambda x: x[0] ** 2 * x[1], [3.0, 2.0])
     array([12.,  9.])
     """
+    fun = recognise(fun)
+    if (
+        type(fun) is Native
+        and method == "central"
+        and order is rel_step is abs_step is x_scale is bounds is f0 is indices is noise is kwargs is None
+        and not (args or full_output)
+    ):
+        quick = native_gradient(fun, x0)
+        if quick is not None:
+            return quick
     found = differentiate(
         fun, x0, True, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
         with_error=full_output,
@@ -259,6 +271,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     (5.0, array([2., 4.]))
     """
     _check_options(options)
+    fun = recognise(fun)
 
     def value_and_gradient(x: ArrayLike, *args: Any, **kwargs: Any) -> tuple[float, Any]:
         merged = {**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}}
@@ -283,6 +296,7 @@ def _check_options(options: dict[str, Any]) -> None:
 
 def _callable(derivative: Callable[..., Any], fun: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
     _check_options(options)
+    fun = recognise(fun)
 
     def derivative_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
         if kwargs:

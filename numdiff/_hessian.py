@@ -13,6 +13,7 @@ from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._differentiate import differentiate
 from ._function import as_array, as_point, bind, check_kwargs, component, describe
+from ._native import recognise
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
@@ -171,6 +172,7 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
     _method(options.get("method", "central"))
     check_kwargs(options.get("kwargs"))
+    fun = recognise(fun)
 
     def hessian_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
@@ -279,6 +281,7 @@ def hvp(
     >>> numdiff.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 2.0], [1.0, 1.0]).round(6)
     array([10.,  6.])
     """
+    jac = recognise(jac)
     _check_jac(jac)
     fun, args = bind(fun if jac is None else jac, args, kwargs)
     point, _ = as_point(x0)
@@ -455,6 +458,7 @@ def _from_gradient(
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
     kind = _method(method)
+    jac = recognise(jac)
     _check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)

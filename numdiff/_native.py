@@ -57,7 +57,7 @@ class Native:
         self.kind, self.address, self.data, self.m = kind, address, data, m
         self.kept = kept  # whatever owns the function and its data
         self.stopped: Callable[[], bool] | None = None  # set while one range of several is worked on
-        self._call: Any = _PROTOTYPES[kind](address)
+        self._call: Any = None  # for Python, made when it is needed
 
     def __repr__(self) -> str:
         return f"<native function '{SIGNATURES[self.kind]}'{f', m={self.m}' if self.kind == NUMBERS else ''}>"
@@ -70,6 +70,8 @@ class Native:
         self.check_size(array.size)
         if self.stopped is not None and self.stopped():
             raise StoppedError
+        if self._call is None:
+            self._call = _PROTOTYPES[self.kind](self.address)
         if self.kind == NUMBER:
             return self._call(array.size, array.ctypes.data)
         if self.kind == NUMBER_WITH_DATA:
@@ -100,6 +102,10 @@ class Native:
         other = Native(self.kind, self.address, self.data, self.m, self.kept)
         other.stopped = stopped
         return other
+
+
+# The LowLevelCallable that was recognised last: to look into it takes as long as a small gradient.
+_last: tuple[Any, Any] = None, None
 
 
 class StoppedError(Exception):
@@ -182,14 +188,21 @@ def native(fun: Any, *, m: int | None = None, user_data: Any = None) -> Native:
 
 def recognise(fun: Any) -> Any:
     """A `Native` for a native function; anything else as it is."""
+    global _last
     if type(fun) in _ORDINARY or type(fun) is Native:
         return fun
+    if fun is _last[0]:
+        return _last[1]
     if type(fun).__name__ in ("CPUDispatcher", "Dispatcher") and "numba" in sys.modules:
         from ._njit import compiled
 
         return compiled(fun)
-    pointer = _pointer(fun)
-    return fun if pointer is None else native(fun)
+    if _pointer(fun) is None:
+        return fun
+    found = native(fun)
+    if isinstance(fun, tuple):  # a LowLevelCallable, which cannot change
+        _last = fun, found
+    return found
 
 
 def _pointer(fun: Any) -> tuple[str, int, int | None] | None:
@@ -197,13 +210,13 @@ def _pointer(fun: Any) -> tuple[str, int, int | None] | None:
 
     What was never imported cannot have made fun: nothing is imported here.
     """
-    if isinstance(fun, _FUNCTION_POINTER):
-        return _from_ctypes(fun)
     scipy = sys.modules.get("scipy._lib._ccallback")
     if scipy is not None and isinstance(fun, scipy.LowLevelCallable):
         capsule = tuple.__getitem__(fun, 0)
         signature = fun.signature
         return signature, _capsule_pointer(capsule, signature.encode()) or 0, _capsule_context(capsule)
+    if isinstance(fun, _FUNCTION_POINTER):
+        return _from_ctypes(fun)
     cffi = _cffi_of(fun)
     if cffi is not None:
         kind = cffi.typeof(fun)
@@ -227,6 +240,8 @@ def _from_ctypes(fun: Any) -> tuple[str, int, None]:
 
 def _kind(signature: str) -> int:
     """Which of the signatures; blanks and const do not matter."""
+    if signature in SIGNATURES:
+        return SIGNATURES.index(signature)
 
     def bare(text: str) -> str:
         return "".join(word for word in text.replace("*", " * ").replace("(", " ( ").split() if word != "const")

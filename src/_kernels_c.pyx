@@ -6,6 +6,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.limits cimport INT_MAX
 from libc.string cimport memcpy
 
 from numdiff cimport (
@@ -78,7 +79,8 @@ cdef class Evaluation:
         """Let C call the native function itself; None: it cannot."""
         if native is None:
             return 0
-        native.check_size(self.point.n)
+        if self.point.n > INT_MAX:
+            native.check_size(self.point.n)
         if self.point.m != 1 and self.first is not None:
             self.first_values = self.first
             self.native.first = &self.first_values[0]
