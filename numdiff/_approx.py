@@ -14,7 +14,8 @@ from . import _mapped, _sparse
 from ._difference import NoStepError, difference
 from ._function import same_at_most_1d
 from ._kernels_py import INVALID, OVERFLOW
-from ._native import recognise
+from ._native import Native, recognise
+from ._ranges import as_workers
 from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
 from ._steps import default_step, fit_to_bounds
 
@@ -206,10 +207,11 @@ def _difference(
     """J and the number of calls, by the kernels if they can, else one mapped point at a time."""
     stencil = FORWARD if method == "2-point" else CENTRAL
     mixed = method == "3-point" and one_sided is not None and bool(one_sided.any())
+    threads = isinstance(function.fun, Native) and isinstance(workers, int) and (workers == -1 or workers > 1)
     in_kernel = (
         method != "cs"
         and sparsity is None
-        and (workers is None or workers is map or (isinstance(workers, int) and workers in (0, 1)))
+        and (workers is None or workers is map or (isinstance(workers, int) and (workers in (0, 1) or threads)))
         and x0.dtype == np.float64
         and f0.dtype.kind in "fiu"
         and f0.dtype.itemsize <= 8
@@ -218,7 +220,10 @@ def _difference(
     )
     if in_kernel:
         try:
-            jacobian_t, nfev = _kernel_difference(function, x0, f0, h, stencil, one_sided if mixed else None)
+            jacobian_t, nfev = _kernel_difference(
+                function, x0, f0, h, stencil, one_sided if mixed else None,
+                as_workers(workers, function.fun) if threads else None,
+            )  # fmt: skip
             return (jacobian_t.reshape(-1) if f0.size == 1 else jacobian_t.T), nfev
         except NoStepError:
             pass  # a variable fixed by its bounds: NumPy gives nan and warns
@@ -244,6 +249,7 @@ def _kernel_difference(
     h: NDArray[np.float64],
     stencil: Stencil,
     one_sided: NDArray[np.bool_] | None,
+    workers: Any,
 ) -> tuple[NDArray[np.float64], int]:
     """The transposed Jacobian and the number of calls; one_sided: where ONE_SIDED takes the place of stencil."""
     fun = partial(function.fun, **function.kwargs) if function.kwargs else function.fun
@@ -254,13 +260,15 @@ def _kernel_difference(
         return np.empty((0, m)), 0
     h = np.ascontiguousarray(h)
     if one_sided is None:
-        df, nfev, remarks = difference(fun, function.args, values, m, x0, None, h, stencil, value)
+        df, nfev, remarks = difference(fun, function.args, values, m, x0, None, h, stencil, value, workers=workers)
     else:
         df = np.empty(x0.size if m == 1 else (x0.size, m))
         nfev = remarks = 0
         for chosen, rule in ((np.flatnonzero(~one_sided), stencil), (np.flatnonzero(one_sided), ONE_SIDED)):
             if chosen.size:
-                df[chosen], calls, said = difference(fun, function.args, values, m, x0, chosen, h[chosen], rule, value)
+                df[chosen], calls, said = difference(
+                    fun, function.args, values, m, x0, chosen, h[chosen], rule, value, workers=workers
+                )
                 nfev += calls
                 remarks |= said
     if remarks:

@@ -28,15 +28,17 @@ def gradient(
     noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
+    workers: Any = None,
     full_output: bool = False,
 ) -> Any:
     """The gradient of a function of an array that returns one number.
 
     Parameters
     ----------
-    fun : callable ``fun(x, *args, **kwargs)``
+    fun : callable ``fun(x, *args, **kwargs)``, or native function
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number: 1.0, a
-        NumPy scalar, or an array or list of one element.
+        NumPy scalar, or an array or list of one element. Native: a scipy.LowLevelCallable, ctypes or cffi pointer,
+        numba cfunc or @njit function, called without Python in the loop; see `native`.
     x0 : array_like of any shape, or number
         The point, real and finite.
     method : {"central", "forward", "backward", "richardson", "complex"}
@@ -63,6 +65,9 @@ def gradient(
         "estimate" asks `estimate_noise`, and stays with rounding where that cannot tell.
     args, kwargs : tuple, dict
         Further arguments of fun.
+    workers : int or concurrent.futures.ThreadPoolExecutor, optional
+        For a native fun: differentiate by ranges of components in so many threads (-1: one for each core), without the
+        GIL. The numbers do not change.
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead.
 
@@ -100,15 +105,17 @@ def gradient(
     if (
         type(fun) is Native
         and method == "central"
-        and order is rel_step is abs_step is x_scale is bounds is f0 is indices is noise is kwargs is None
-        and not (args or full_output)
+        and (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
+        and (f0 is None and indices is None and noise is None and kwargs is None and workers is None)
+        and not args
+        and not full_output
     ):
         quick = native_gradient(fun, x0)
         if quick is not None:
             return quick
     found = differentiate(
         fun, x0, True, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
-        with_error=full_output,
+        workers, with_error=full_output,
     )  # fmt: skip
     shape = found.run.x0.shape if indices is None else (len(found.rows),)
     return found.answer(lambda rows: rows.reshape(shape), full_output)
@@ -129,6 +136,7 @@ def jacobian(
     noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
+    workers: Any = None,
     full_output: bool = False,
 ) -> Any:
     """The Jacobian of a function of an array that returns m numbers: always (m, n), also for m = 1.
@@ -137,7 +145,7 @@ def jacobian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``
         Gets a float64 array of x0's shape. Returns a 1-D array of m real numbers, or one number (m = 1).
-    x0, method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, full_output
+    x0, method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, workers, full_output
         As in `gradient`.
     f0 : array_like of shape (m,), optional
         fun(x0), if known.
@@ -165,7 +173,7 @@ def jacobian(
     """
     found = differentiate(
         fun, x0, False, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
-        with_error=full_output,
+        workers, with_error=full_output,
     )  # fmt: skip
     return found.answer(lambda rows: rows.T, full_output)
 
@@ -284,7 +292,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
 
 def _check_options(options: dict[str, Any]) -> None:
     """The options of grad, jac and value_and_grad, before anything is called."""
-    allowed = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
+    allowed = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs", "workers")
     for name in options:
         if name not in allowed:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")

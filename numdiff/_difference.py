@@ -13,6 +13,7 @@ from ._backend import kernels as kernels
 from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
 from ._native import Native
+from ._ranges import in_ranges
 from ._stencils import CENTRAL, Stencil
 from ._steps import EPS, default_step, eps_of
 
@@ -35,14 +36,26 @@ def difference(
     f0: Any = None,
     first: Any = None,
     kept: Float | None = None,
+    workers: Any = None,
 ) -> tuple[Float, int, int]:
     """The derivatives, one row for each step in h: ((count,) or (count, m), calls of fun, remarks).
 
-    x0 must be a private copy: it is compared with what fun sees. See the kernels for the arguments.
+    x0 must be a private copy: it is compared with what fun sees. workers: None, or what `as_workers` returned. See the
+    kernels for the others.
     """
     count = h.size
     out = np.empty(count if m == 1 else (count, m))
-    status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out, kept)
+
+    def in_part(fun: Any, begin: int, end: int) -> Any:
+        part = slice(begin, end)
+        one, rest = first if begin == 0 else None, None if kept is None else kept[part]
+        return kernels.difference(fun, args, values, m, x0, where[part], flat[part], stencil, f0, one, out[part], rest)
+
+    if workers is None or count < 2:
+        status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out, kept)
+    else:
+        where, flat = np.arange(count) if index is None else index, h.reshape(-1)
+        status, nfev = in_ranges(workers, fun, count, in_part)
     if status == WRITTEN:
         # fun writes into its argument: start over, and let it have a copy of its own in every call
         def fun_on_copy(x: Float, *rest: Any) -> Any:
@@ -86,6 +99,7 @@ class Run:
         self.noise = 0.0  # the standard deviation of fun's values, if the user knows it
         self.f0: Any = None  # fun(x0): a float if m is 1
         self.m: int | None = None
+        self.workers: Any = None  # for native functions, several threads
         self.values: Callable[[Any], Any] = one_number
         self.scalar = scalar  # gradient: fun must return one number
         if scalar:
@@ -134,8 +148,9 @@ class Run:
         """The derivatives by the coordinates of index, (count, m), and remarks; kept takes fun's values."""
         assert self.m is not None
         rows, nfev, remarks = difference(
-            self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first, kept
-        )
+            self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first, kept,
+            self.workers,
+        )  # fmt: skip
         self.nfev += nfev
         return rows.reshape(h.size, self.m), remarks
 

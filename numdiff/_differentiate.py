@@ -18,6 +18,7 @@ from ._function import as_indices, as_noise, as_point, bind, numbers
 from ._kernels_py import NONFINITE
 from ._noise import OK, estimate_noise
 from ._plan import Plan, StepOptions, make_plan
+from ._ranges import as_workers
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
 from ._steps import EPS, positive, steps
@@ -106,6 +107,7 @@ def differentiate(
     noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
+    workers: Any = None,
     with_value: bool = False,
     with_error: bool = False,
 ) -> Found:
@@ -124,6 +126,7 @@ def differentiate(
     limits = as_bounds(bounds, point, moderate)
     index = as_indices(indices, point.shape)
     run = Run(fun, args, point, scalar, f0)
+    run.workers = as_workers(workers, fun)
     if noise is not None:
         given = as_noise(noise)
         run.noise = _estimate(run, limits) if given is None else given

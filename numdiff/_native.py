@@ -53,8 +53,9 @@ class Native:
 
     __slots__ = ("__weakref__", "_call", "address", "data", "kept", "kind", "m", "stopped")
 
-    def __init__(self, kind: int, address: int, data: int | None, m: int, kept: Any) -> None:
-        self.kind, self.address, self.data, self.m = kind, address, data, m
+    def __init__(self, kind: int, address: int, data: int | None, m: int | None, kept: Any) -> None:
+        self.kind, self.address, self.data = kind, address, data
+        self.m = m  # values; None: learnt from the first
         self.kept = kept  # whatever owns the function and its data
         self.stopped: Callable[[], bool] | None = None  # set while one range of several is worked on
         self._call: Any = None  # for Python, made when it is needed
@@ -76,6 +77,7 @@ class Native:
             return self._call(array.size, array.ctypes.data)
         if self.kind == NUMBER_WITH_DATA:
             return self._call(array.size, array.ctypes.data, self.data)
+        assert self.m is not None
         values = np.full(self.m, np.nan)
         status = self._call(array.size, array.ctypes.data, self.m, values.ctypes.data, self.data)
         if status:
@@ -233,7 +235,9 @@ def _from_ctypes(fun: Any) -> tuple[str, int, None]:
     if fun._flags_ & _NEEDS_GIL:
         raise TypeError("`fun` is a function of ctypes.PyDLL or PYFUNCTYPE, which needs the GIL; use CDLL or CFUNCTYPE")
     if fun.argtypes is None:
-        raise TypeError(f"`fun` is a ctypes function without types: set its restype and argtypes; allowed are {_ALLOWED}")
+        raise TypeError(
+            f"`fun` is a ctypes function without types: set its restype and argtypes; allowed are {_ALLOWED}"
+        )
     names = [_C_NAMES.get(kind, getattr(kind, "__name__", str(kind))) for kind in (fun.restype, *fun.argtypes)]
     return f"{names[0]} ({', '.join(names[1:])})", ctypes.cast(fun, _VOID_P).value or 0, None
 

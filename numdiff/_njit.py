@@ -52,7 +52,9 @@ class Compiled(Native):
         if ndim != 1:
             return None
         kind = _returned(self.fun)
-        if not (kind is types.float64 and m == 1) and kind != types.Array(types.float64, 1, getattr(kind, "layout", "")):
+        if not (kind is types.float64 and m == 1) and kind != types.Array(
+            types.float64, 1, getattr(kind, "layout", "")
+        ):
             return None
         if self.fun not in _made:
             made = numba.cfunc(_SIGNATURE)(_number(self.fun) if kind is types.float64 else _numbers(self.fun))
@@ -73,7 +75,7 @@ class _Lowered(Native):
     def watch(self, x: Any, status: int) -> None:
         if status:
             later = np.size(self.kept(x))  # raises what the function raises
-            raise changed_shape(self.m, later)
+            raise changed_shape(self.m or 1, later)
         super().watch(x, status)
 
 

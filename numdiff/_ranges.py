@@ -1,0 +1,103 @@
+"""Ranges of coordinates, worked on by several threads at once; the bits do not depend on how they are cut."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from threading import Event, Thread
+from typing import Any, Final
+
+from ._function import describe
+from ._native import Native, StoppedError
+
+_PIECES: Final = 4  # for each thread: where one is held up, the others take what is left
+
+
+def as_workers(workers: Any, fun: Any) -> Any:
+    """`workers` as a number of threads above 1, or an Executor; None: no threads."""
+    if workers is None:
+        return None
+    if not isinstance(workers, Executor):
+        if isinstance(workers, bool) or not isinstance(workers, int):
+            raise TypeError(
+                "`workers` must be a number of threads, -1 for one on each core, or a concurrent.futures "
+                f"Executor of threads; it is {workers!r}"
+            )
+        if workers == 0 or workers < -1:
+            raise ValueError(f"`workers` must be -1 or at least 1; it is {workers}")
+        workers = (os.cpu_count() or 1) if workers == -1 else workers
+        if workers == 1:
+            return None
+    if not isinstance(fun, Native) and getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise TypeError(
+            "`workers` needs a native `fun` (see numdiff.native): several threads cannot run Python at once; "
+            f"`fun` is {describe(fun)}"
+        )
+    return workers
+
+
+def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int], tuple[int, int]]) -> tuple[int, int]:
+    """What work(fun, begin, end) says, (status, calls), over all of range(count) in pieces: (status, calls) of all.
+
+    This thread works as well, so that an Executor that is busy delays nothing.
+    """
+    number = (os.cpu_count() or 1) if isinstance(workers, Executor) else workers
+    size = max(1, -(-count // (number * _PIECES)))
+    pieces = deque((begin, min(begin + size, count)) for begin in range(0, count, size))
+    stop = Event()
+    if isinstance(fun, Native):
+        fun = fun.in_range(stop.is_set)
+    found: list[tuple[int, int]] = []
+    errors: list[tuple[int, BaseException]] = []
+
+    def drain() -> None:
+        while not stop.is_set():
+            try:
+                begin, end = pieces.popleft()
+            except IndexError:
+                return
+            try:
+                found.append(work(fun, begin, end))
+            except StoppedError:
+                return
+            except BaseException as error:
+                stop.set()
+                errors.append((begin, error))
+
+    helpers = min(number, len(pieces)) - 1
+    waits: list[Callable[[], Any]]
+    if isinstance(workers, Executor):
+        futures = [workers.submit(drain) for _ in range(helpers)]
+        waits = [partial(_finish, future) for future in futures]
+    else:
+        threads = [Thread(target=drain, daemon=True) for _ in range(helpers)]
+        for thread in threads:
+            thread.start()
+        waits = [thread.join for thread in threads]
+    try:
+        drain()
+        for wait in waits:
+            wait()
+    except BaseException:  # Ctrl-C, here
+        stop.set()
+        for wait in waits:
+            wait()
+        raise
+    if errors:
+        raise min(errors, key=lambda each: each[0])[1]
+    statuses = [status for status, _ in found]
+    status = min(statuses, default=0)
+    if status >= 0:
+        for each in statuses:
+            status |= each
+    return status, sum(calls for _, calls in found)
+
+
+def _finish(future: Future[None]) -> None:
+    """Nothing is left to do for one that has not begun."""
+    if not future.cancel():
+        future.result()
