@@ -52,12 +52,11 @@ class Compiled(Native):
         if ndim != 1:
             return None
         kind = _returned(self.fun)
-        if not (kind is types.float64 and m == 1) and kind != types.Array(
-            types.float64, 1, getattr(kind, "layout", "")
-        ):
+        several = isinstance(kind, types.Array) and kind.ndim == 1 and kind.dtype is types.float64
+        if not several and not (kind is types.float64 and m == 1):
             return None
         if self.fun not in _made:
-            made = numba.cfunc(_SIGNATURE)(_number(self.fun) if kind is types.float64 else _numbers(self.fun))
+            made = numba.cfunc(_SIGNATURE)(_numbers(self.fun) if several else _number(self.fun))
             _made[self.fun] = made.address, made._library
         found = _Lowered(NUMBERS, _made[self.fun][0], None, m, self.fun)
         found.stopped = self.stopped

@@ -1,0 +1,170 @@
+/* nd_call_native: the three signatures, the status of a function, its first value, and how often it looks around. */
+#include "minunit.h"
+#include "numdiff.h"
+
+enum { N = 3, M = 2 };
+
+static int calls, watched, seen_status;
+static int answer; /* of watch */
+static double seen_x;
+
+static double sum(int n, double *x)
+{
+    double found = 0.0;
+    for (int i = 0; i < n; i++) {
+        found += x[i];
+    }
+    calls++;
+    return found;
+}
+
+static double scaled(int n, double *x, void *data)
+{
+    return *(double *)data * sum(n, x);
+}
+
+static int both(int n, double *x, int m, double *fx, void *data)
+{
+    for (int r = 0; r < m; r++) {
+        fx[r] = (r + 1) * scaled(n, x, data);
+    }
+    return x[0] < 0.0 ? 7 : 0;
+}
+
+static int watch(ptrdiff_t n, const double *x, int status, void *context)
+{
+    watched++;
+    seen_status = status;
+    seen_x = x[n - 1];
+    CHECK(context == &answer);
+    return answer;
+}
+
+static double factor = 3.0;
+static double x[N] = {1.0, 2.0, 4.0};
+
+static nd_native native_with_watch(void)
+{
+    nd_native native = {.watch = watch, .context = &answer};
+    calls = watched = seen_status = answer = 0;
+    return native;
+}
+
+static void signatures(void)
+{
+    double fx[M] = {0.0, 0.0};
+    nd_native native = native_with_watch();
+    native.number = sum;
+    CHECK_EQUAL(nd_call_native(N, x, 1, fx, &native), ND_OK);
+    CHECK_EQUAL(fx[0], 7.0);
+    native = native_with_watch();
+    native.number_with_data = scaled;
+    native.data = &factor;
+    CHECK_EQUAL(nd_call_native(N, x, 1, fx, &native), ND_OK);
+    CHECK_EQUAL(fx[0], 21.0);
+    native = native_with_watch();
+    native.numbers = both;
+    native.data = &factor;
+    CHECK_EQUAL(nd_call_native(N, x, M, fx, &native), ND_OK);
+    CHECK_EQUAL(fx[0], 21.0);
+    CHECK_EQUAL(fx[1], 42.0);
+    CHECK_EQUAL(watched, 0);
+}
+
+static void status_stops(void)
+{
+    double negative[N] = {-1.0, 0.0, 5.0}, fx[M];
+    nd_native native = native_with_watch();
+    native.numbers = both;
+    native.data = &factor;
+    CHECK_EQUAL(nd_call_native(N, negative, M, fx, &native), ND_STOPPED); /* though watch says: go on */
+    CHECK_EQUAL(watched, 1);
+    CHECK_EQUAL(seen_status, 7);
+    CHECK_EQUAL(seen_x, 5.0);
+}
+
+static void first_values_take_the_place_of_a_call(void)
+{
+    const double first[M] = {0.5, -0.5};
+    double fx[M];
+    nd_native native = native_with_watch();
+    native.numbers = both;
+    native.data = &factor;
+    native.first = first;
+    CHECK_EQUAL(nd_call_native(N, x, M, fx, &native), ND_OK);
+    CHECK_BITS(fx, first, M);
+    CHECK_EQUAL(calls, 0);
+    CHECK_EQUAL(nd_call_native(N, x, M, fx, &native), ND_OK);
+    CHECK_EQUAL(fx[0], 21.0);
+    CHECK_EQUAL(calls, M);
+}
+
+/* As if so much time had passed since the clock was read. */
+static void let_pass(nd_native *native, double seconds)
+{
+    native->read_at -= seconds;
+    native->looked_at -= seconds;
+}
+
+static void cheap_functions_read_the_clock_less_often(void)
+{
+    double fx;
+    nd_native native = native_with_watch();
+    native.number = sum;
+    int most = 0; /* not the last, which a busy machine may have delayed */
+    for (int call = 0; call < 1000; call++) {
+        nd_call_native(N, x, 1, &fx, &native);
+        most = native.every > most ? native.every : most;
+    }
+    CHECK_EQUAL(calls, 1000);
+    CHECK_EQUAL(most, 64);
+}
+
+static void looks_when_it_is_time(void)
+{
+    double fx;
+    nd_native native = native_with_watch();
+    native.number = sum;
+    nd_call_native(N, x, 1, &fx, &native);
+    CHECK_EQUAL(watched, 0);
+    let_pass(&native, 0.2);
+    CHECK_EQUAL(nd_call_native(N, x, 1, &fx, &native), ND_OK);
+    CHECK_EQUAL(watched, 1);
+    CHECK_EQUAL(seen_status, 0);
+    CHECK_EQUAL(native.every, 1); /* so slow a function is followed closely */
+    let_pass(&native, -1e6);      /* a clock set back by a day or two */
+    CHECK_EQUAL(nd_call_native(N, x, 1, &fx, &native), ND_OK);
+    CHECK_EQUAL(watched, 2);
+    let_pass(&native, 0.2);
+    answer = -1;
+    CHECK_EQUAL(nd_call_native(N, x, 1, &fx, &native), ND_STOPPED);
+    CHECK_EQUAL(calls, 3); /* not after it was told to stop */
+}
+
+static void in_a_kernel(void)
+{
+    const double x0[N] = {1.0, 2.0, 4.0}, h[N] = {0.25, 0.25, 0.25}, offsets[] = {-1.0, 1.0}, weights[] = {-1.0, 1.0};
+    double moving[N] = {1.0, 2.0, 4.0}, fx[M], df[N * M];
+    nd_native native = native_with_watch();
+    native.numbers = both;
+    native.data = &factor;
+    nd_point point = {.function = nd_call_native, .context = &native, .n = N, .m = M, .x0 = x0, .x = moving};
+    nd_stencil central = {2, offsets, weights, 1.0};
+    CHECK_EQUAL(nd_difference(&point, &central, NULL, h, 0, N, NULL, fx, 0, df), ND_OK);
+    for (int k = 0; k < N; k++) {
+        CHECK_EQUAL(df[k * M], 3.0);
+        CHECK_EQUAL(df[k * M + 1], 6.0);
+    }
+    CHECK_EQUAL(point.calls, 2 * N);
+}
+
+int main(void)
+{
+    RUN(signatures);
+    RUN(status_stops);
+    RUN(first_values_take_the_place_of_a_call);
+    RUN(cheap_functions_read_the_clock_less_often);
+    RUN(looks_when_it_is_time);
+    RUN(in_a_kernel);
+    return mu_report();
+}
