@@ -60,6 +60,7 @@ LONG = 100_000
 LONG_INDICES = np.arange(2000) * 50
 
 HESSIAN = [10, 50]  # rosen
+NATIVE = [10, 100, 1000]  # rosen
 
 MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times
 

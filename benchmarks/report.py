@@ -18,13 +18,16 @@ import platform
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from time import process_time
+from time import perf_counter, process_time
 
 import cases
+import native
 import numpy as np
+from scipy import LowLevelCallable
 
 BACKENDS = ("c", "python")
 MEASURE = "--measure"  # how this file asks itself for the rows of the one backend that NUMDIFF_BACKEND selects
@@ -38,7 +41,10 @@ END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than wit
 CURVES = "derivative: numdiff's time over that of two evaluations of fun"
 CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
 MEMORY = "Memory: peak beside the result, in units of n doubles"
-AT_MOST = (LIMIT, CURVES, MEMORY)  # elsewhere more is better
+NATIVE = "Native rosen, central: numdiff's time over that of a C program doing the same"
+NATIVE_FASTER = "Native rosen, central: how many times faster than scipy's 3-point with the NumPy rosen"
+THREADS = "Native rosen, central: how many times faster in 2 threads than in one, by the clock on the wall"
+AT_MOST = (LIMIT, CURVES, MEMORY, NATIVE)  # elsewhere more is better
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -70,6 +76,14 @@ TARGETS = {
     (CURVES_FASTER, "x^2", 1_000_000): {"c": 150},
     (CURVES_FASTER, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 8},
     (CURVES_FASTER, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 30},
+    (NATIVE, "gradient", 100): {"c": 1.4},
+    (NATIVE, "gradient", 1000): {"c": 1.05},
+    (NATIVE, "hessian", 100): {"c": 1.1},
+    (NATIVE_FASTER, "gradient", 10): {"c": 60},
+    (NATIVE_FASTER, "gradient", 100): {"c": 100},
+    (NATIVE_FASTER, "gradient", 1000): {"c": 15},
+    (NATIVE_FASTER, "gradient, numba's @njit", 1000): {"c": 12},
+    (THREADS, "gradient", 1000): {"c": 1.7},
     (MEMORY, "approx_fprime, constant", 1_000_000): {"c": 4, "python": 4},
     (MEMORY, "gradient, constant", 1_000_000): {"c": 4, "python": 4},
 }
@@ -89,6 +103,7 @@ class Row:
 class Clock:
     turns: int
     seconds: float  # of one contender's turn, so that reading the clock does not count; 0: one call
+    now: Callable[[], float] = process_time
 
     def race(self, **contenders):
         """Seconds per call by contender and turn."""
@@ -97,22 +112,21 @@ class Clock:
         gc.collect()
         for turn in range(self.turns):
             for name, call in contenders.items():
-                times[name][turn] = _time(call, calls[name])
+                times[name][turn] = self._time(call, calls[name])
         return times
 
     def _calls(self, call):
         if self.seconds == 0.0:
             return 1
-        once = min(_time(call, 1) for _ in range(3))
+        once = min(self._time(call, 1) for _ in range(3))
         return max(1, round(self.seconds / once))
 
-
-def _time(call, count):
-    counter = range(count)
-    start = process_time()
-    for _ in counter:
-        call()
-    return (process_time() - start) / count
+    def _time(self, call, count):
+        counter, now = range(count), self.now
+        start = now()
+        for _ in counter:
+            call()
+        return (now() - start) / count
 
 
 def compare(section, case, n, times, peer, own="numdiff"):
@@ -271,6 +285,46 @@ def curve_rows(clock, clock_of_scipy, peers, n):
             yield compare(CURVES_FASTER, curve.name, n, times, name)
 
 
+def native_rows(clock, peers):
+    """rosen in C and by numba; the peers have SciPy's rosen, in NumPy."""
+    numdiff, times = peers.numdiff, range(native.TIMES)
+    rosen, njit = native.library(), native.njit_rosen()
+    if rosen is None:
+        return
+    rosen = LowLevelCallable(rosen.rosen)
+    for n in cases.NATIVE:
+        x = cases.point(n)
+        scipy = partial(peers.CENTRAL["scipy"], x, cases.ROSEN.fun)
+        calls = {"gradient": rosen} | ({"gradient, numba's @njit": njit} if njit is not None else {})
+        for name, fun in calls.items():
+            cases.ROSEN.check_gradient(numdiff.gradient(fun, x), x, central=True)
+            own = partial(numdiff.gradient, fun, x)
+            times_of = clock.race(numdiff=own, scipy=scipy)
+            yield compare(NATIVE_FASTER, name, n, times_of, "scipy")
+        in_c, gradient = native.c_gradients(x)
+        in_c()
+        cases.ROSEN.check_gradient(gradient, x, central=True)
+
+        def as_often(x=x):
+            for _ in times:
+                numdiff.gradient(rosen, x)
+
+        yield compare(NATIVE, "gradient", n, clock.race(numdiff=as_often, c=in_c), "c")
+    n = 100
+    x = cases.point(n)
+    in_c, hessian = native.c_hessian(x)
+    in_c()
+    for found in (hessian, numdiff.hessian(rosen, x)):
+        cases.check_hessian(found, x)
+    yield compare(NATIVE, "hessian", n, clock.race(numdiff=partial(numdiff.hessian, rosen, x), c=in_c), "c")
+
+    x = cases.point(cases.NATIVE[-1])
+    cases.check_bits(numdiff.gradient(rosen, x, workers=2), numdiff.gradient(rosen, x))
+    on_the_wall = Clock(clock.turns, clock.seconds, perf_counter)
+    two, one = partial(numdiff.gradient, rosen, x, workers=2), partial(numdiff.gradient, rosen, x)
+    yield compare(THREADS, "gradient", x.size, on_the_wall.race(numdiff=two, one=one), "one")
+
+
 def measure(quick):
     """The rows of this process's backend."""
     import peers  # here, for the parent must run where one of the backends does not load
@@ -282,6 +336,7 @@ def measure(quick):
         *limit_rows(clock, peers),
         *hessian_rows(clock, peers),
         *minimize_rows(clock, peers),
+        *native_rows(clock, peers),
     ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
@@ -302,7 +357,10 @@ def measure_in_subprocess(backend, quick):
 def table(found):
     """The lines of the table; found: the rows of each backend."""
     keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
-    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, CURVES, CURVES_FASTER, MEMORY)
+    sections = (
+        FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, CURVES, CURVES_FASTER, MEMORY,
+        NATIVE, NATIVE_FASTER, THREADS,
+    )  # fmt: skip
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)
     columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)
@@ -350,7 +408,9 @@ def main():
         return
 
     found = {backend: measure_in_subprocess(backend, options.quick) for backend in BACKENDS}
-    versions = ", ".join(installed(name) for name in ("numdiff", "numpy", "scipy", "statsmodels", "numdifftools"))
+    versions = ", ".join(
+        installed(name) for name in ("numdiff", "numpy", "scipy", "statsmodels", "numdifftools", "numba")
+    )
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
     states = (f"{backend} {'ran' if rows else 'FAILED, see above'}" for backend, rows in found.items())
     print(f"backends: {', '.join(states)}\n")

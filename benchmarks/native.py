@@ -1,0 +1,65 @@
+"""rosen.c, compiled by the local compiler: the function that numdiff is given, and the C program it is measured by."""
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+FLAGS = ("-O3", "-ffp-contract=off", "-shared", "-fPIC")
+TIMES = 10  # gradients in one call of C, so that ctypes does not count
+
+
+@cache
+def library():
+    """The compiled rosen.c; None where there is no compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rosen.so")
+        source = Path(__file__).with_name("rosen.c")
+        subprocess.run([compiler, *FLAGS, "-o", path, source, "-lm"], check=True)
+        found = ctypes.CDLL(str(path))
+    found.rosen.restype = ctypes.c_double
+    found.rosen.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
+    for name in ("gradients", "hessian"):
+        getattr(found, name).restype = None
+    return found
+
+
+def c_gradients(x):
+    """A call that makes TIMES gradients of rosen in C, and where it leaves them."""
+    x, out = x.copy(), np.empty(x.size)
+    call = partial(library().gradients, library().rosen, x.size, _pointer(x), _pointer(out), TIMES)
+    return call, out
+
+
+def c_hessian(x):
+    x, h, beside, out = x.copy(), np.empty(x.size), np.empty(2 * x.size), np.empty((x.size, x.size))
+    return partial(library().hessian, library().rosen, x.size, *map(_pointer, (x, h, beside, out))), out
+
+
+def _pointer(array):
+    return np.ctypeslib.as_ctypes(array.reshape(-1))  # keeps the array alive
+
+
+def njit_rosen():
+    """The function as numba compiles it; None without numba."""
+    try:
+        import numba
+    except ModuleNotFoundError:
+        return None
+
+    @numba.njit
+    def rosen(x):
+        total = 0.0
+        for i in range(x.size - 1):
+            a, b = x[i + 1] - x[i] * x[i], 1.0 - x[i]
+            total += 100.0 * a * a + b * b
+        return total
+
+    return rosen
