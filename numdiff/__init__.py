@@ -1,6 +1,7 @@
 """Derivatives of functions given as code, by finite differences.
 
 numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp.
+Native functions, in C or by numba: native, and wherever a fun is taken.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
 """
 
