@@ -15,6 +15,7 @@ from ._differentiate import differentiate
 from ._function import as_array, as_point, bind, check_kwargs, component, describe
 from ._native import recognise
 from ._plan import StepOptions
+from ._ranges import as_workers
 from ._result import DerivativeResult, Flag
 from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
 from ._stencils import CENTRAL
@@ -48,6 +49,7 @@ def hessian(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     noise: float | None = None,
+    workers: Any = None,
     full_output: bool = False,
 ) -> Any:
     """The Hessian of a function of an array that returns one number, exactly symmetric.
@@ -83,6 +85,8 @@ def hessian(
         The standard deviation of the errors in fun's values, where it is more than rounding. Widens the steps to
         (noise / |f0|)^(1/4) max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured
         curvature asks for instead of |f0|; at most to a tenth of max(|x0|, x_scale). Not with jac.
+    workers : int or concurrent.futures.ThreadPoolExecutor, optional
+        As in `gradient`; not with jac.
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable,
         for richardson that from which it goes to longer ones.
@@ -128,9 +132,11 @@ def hessian(
         level = _noise(noise)
         if level is not None:
             raise ValueError(f"`noise` is that of the values of `fun` and cannot be given with `jac`; it is {noise!r}")
+        if workers not in (None, 1):
+            raise ValueError(f"`workers` is for the values of `fun` and cannot be given with `jac`; it is {workers!r}")
         found, shape = _from_gradient(jac, x0, *options, args, kwargs)
     else:
-        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, True, full_output)
+        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, workers, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
 
 
@@ -166,7 +172,7 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
     array([[0., 3.],
            [3., 0.]])
     """
-    allowed = ("jac", "method", "rel_step", "abs_step", "x_scale", "bounds", "noise", "kwargs")
+    allowed = ("jac", "method", "rel_step", "abs_step", "x_scale", "bounds", "noise", "kwargs", "workers")
     for name in options:
         if name not in allowed:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
@@ -195,13 +201,14 @@ def hessian_diagonal(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     noise: float | None = None,
+    workers: Any = None,
     full_output: bool = False,
 ) -> Any:
     """The diagonal of the Hessian: the second derivative by each component of x0.
 
     Parameters
     ----------
-    fun, x0, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, full_output
+    fun, x0, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, workers, full_output
         As in `hessian`.
 
     Returns
@@ -225,7 +232,7 @@ def hessian_diagonal(
     array([ 6., 12.])
     """
     options = (method, rel_step, abs_step, x_scale, bounds)
-    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, False, full_output)
+    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, workers, False, full_output)
     return _answer(found, shape, shape, full_output)
 
 
@@ -407,6 +414,7 @@ def _from_values(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
     noise: float | None,
+    workers: Any,
     mixed: bool,
     bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
@@ -417,6 +425,7 @@ def _from_values(
     options = _options(point, rel_step, abs_step, x_scale)
     limits = as_bounds(bounds, point, moderate)
     run = SecondRun(fun, args, point, True, f0)
+    run.workers = as_workers(workers, fun)
     return second_derivatives(run, kind, options, limits, level, mixed, bars), point.shape
 
 

@@ -77,4 +77,6 @@ def hessian_mixed(
     f0: float,
     near: NDArray[np.float64],
     out: NDArray[np.float64],
+    begin: int,
+    end: int,
 ) -> tuple[int, int]: ...

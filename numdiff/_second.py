@@ -5,6 +5,7 @@ The diagonal comes first; it tells which steps are good. The mixed derivatives t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from . import _difference
 from ._difference import NoStepError, Run
 from ._kernels_py import NO_STEP, WRITTEN
 from ._plan import StepOptions, _lost
+from ._ranges import in_ranges
 from ._result import Flag
 from ._steps import EPS, default_step, inside, steps, taken
 
@@ -46,15 +48,23 @@ class SecondRun(Run):
         """Whether fun was found to compute in less than float64."""
         return (self.eps or EPS) > EPS
 
-    def _kernel(self, name: str, *rest: Any) -> None:
+    def _kernel(self, name: str, count: int, part: Callable[[int, int], tuple[Any, ...]]) -> None:
+        """Run a kernel over all of range(count); part(begin, end) are its further arguments for a part of it."""
         kernel = getattr(vars(_difference)["kernels"], name)
-        status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
+
+        def in_part(fun: Any, begin: int, end: int) -> Any:
+            return kernel(fun, self.args, self.values, self.x0, *part(begin, end))
+
+        if self.workers is None:
+            status, nfev = in_part(self.fun, 0, count)
+        else:
+            status, nfev = in_ranges(self.workers, self.fun, count, in_part)
         self.nfev += nfev
         if status == WRITTEN:
             # fun writes into its argument: start over, and from now on it has a copy of its own in every call
             fun = self.fun
             self.fun = lambda x, *args: fun(x.copy(), *args)
-            status, nfev = kernel(self.fun, self.args, self.values, self.x0, *rest)
+            status, nfev = in_part(self.fun, 0, count)
             self.nfev += nfev
         if status == NO_STEP:
             raise NoStepError
@@ -63,14 +73,21 @@ class SecondRun(Run):
         """The second derivatives by the coordinates of index, (count,), and the values beside x0, (count, 2)."""
         near, out = np.empty((index.size, 2)), np.empty(index.size)
         if index.size:
-            self._kernel("hessian_diagonal", index, h, one_sided, self.f0, first, near, out)
+
+            def part(begin: int, end: int) -> tuple[Any, ...]:
+                own = slice(begin, end)
+                one = None if begin else first
+                return index[own], h[own], one_sided[own], self.f0, one, near[own], out[own]
+
+            self._kernel("hessian_diagonal", index.size, part)
         return out, near
 
     def mixed(self, index: Index, h: Float, one_sided: Mask, near: Float) -> Float:
         """The mixed ones, (count, count); the diagonal is not filled."""
         out = np.empty((index.size, index.size))
         if index.size > 1:
-            self._kernel("hessian_mixed", index, h, one_sided, self.f0, near, out)
+            rest = index, h, one_sided, self.f0, near, out
+            self._kernel("hessian_mixed", index.size, lambda begin, end: (*rest, begin, end))
         return out
 
 

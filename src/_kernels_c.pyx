@@ -438,7 +438,8 @@ def hessian_diagonal(fun, tuple args, values, x0, index, h, one_sided, double f0
     return status, run.point.calls - prefetched
 
 
-def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, near, out):
+def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, near, out, ptrdiff_t begin,
+                  ptrdiff_t end):
     cdef Evaluation run = Evaluation(fun, args, values, 1, x0, None)
     cdef const ptrdiff_t *index_data = NULL
     cdef const unsigned char *one_sided_data = NULL
@@ -446,6 +447,8 @@ def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, n
     cdef ptrdiff_t count = run.views[1].len // <Py_ssize_t>sizeof(double)
     cdef const double *near_data = run.lend(near, PyBUF_SIMPLE)
     cdef double *hessian = run.lend(out, PyBUF_WRITABLE)
+    if not 0 <= begin <= end <= count:
+        raise ValueError("a range beyond the coordinates")
     if run.views[2].len != 2 * run.views[1].len or run.views[3].len != count * run.views[1].len:
         raise ValueError("near or out has the wrong size")
     run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
@@ -453,10 +456,10 @@ def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, n
     if run.no_gil:
         with nogil:
             status = nd_hessian_mixed(
-                &run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data, hessian
+                &run.point, index_data, h_data, one_sided_data, count, begin, end, f0, near_data, hessian
             )
     else:
         status = nd_hessian_mixed(
-            &run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data, hessian
+            &run.point, index_data, h_data, one_sided_data, count, begin, end, f0, near_data, hessian
         )
     return status, run.point.calls

@@ -700,7 +700,13 @@ def run(kernels, fun, x0, h, one_sided=None, index=None, f0=0.0, first=None, arg
     status = kernels.hessian_diagonal(fun, args, float, x0, index, h, one_sided, f0, first, near, diagonal)
     if status[0] < 0:
         return out, diagonal, near, status, None
-    return out, diagonal, near, status, kernels.hessian_mixed(fun, args, float, x0, index, h, one_sided, f0, near, out)
+    return (
+        out,
+        diagonal,
+        near,
+        status,
+        kernels.hessian_mixed(fun, args, float, x0, index, h, one_sided, f0, near, out, 0, h.size),
+    )
 
 
 def test_points_in_order(kernels, counted):

@@ -504,6 +504,24 @@ def test_threads_give_the_same_bits(workers, n):
         assert found.nfev == expected.nfev == callback.nfev
 
 
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_threads_give_the_same_hessian(n):
+    callback = Callback(rosen)
+    x0 = np.linspace(-1.0, 1.5, n)
+    for options in ({}, {"method": "forward"}, {"method": "richardson"}, {"bounds": (x0, x0 + 1.0)}):
+        expected = numdiff.hessian(rosen, x0, full_output=True, **options)
+        callback.nfev = 0
+        found = numdiff.hessian(callback.pointer, x0, full_output=True, workers=3, **options)
+        np.testing.assert_array_equal(found.value, expected.value)
+        assert found.nfev == expected.nfev == callback.nfev
+    np.testing.assert_array_equal(
+        numdiff.hessian_diagonal(callback.pointer, x0, workers=3), numdiff.hessian_diagonal(rosen, x0)
+    )
+    np.testing.assert_array_equal(numdiff.hess(callback.pointer, workers=3)(x0), numdiff.hessian(rosen, x0))
+    with pytest.raises(ValueError, match="`workers`"):
+        numdiff.hessian(None, x0, jac=lambda x: x, workers=2)
+
+
 def test_threads_of_an_executor_and_other_functions():
     x0 = np.linspace(-1.0, 1.5, 30)
     fun = Callback(rosen).pointer

@@ -132,10 +132,13 @@ def hessian_mixed(
     f0: float,
     near: NDArray[np.float64],
     out: NDArray[np.float64],
+    begin: int,
+    end: int,
 ) -> tuple[int, int]:
     """The mixed second derivatives of fun by the coordinates `index` (None: all) with the steps h: nd_hessian_mixed.
 
-    `near` is what hessian_diagonal gave for the same steps. out (count, count) is symmetric where it is written.
+    `near` is what hessian_diagonal gave for the same steps. out (count, count) is symmetric where it is written:
+    in the rows, and columns, from begin to end.
     """
     point = _Point(fun, args, values, x0)
     xs = (x0.reshape(-1) if index is None else x0.reshape(-1)[index]).tolist()
@@ -146,7 +149,7 @@ def hessian_mixed(
     results = floats(out)
     evaluate, remarks = point.evaluate, 0
     try:
-        for k in range(count):
+        for k in range(begin, end):
             i, xi, hi, i_one = indices[k], xs[k], hs[k], sided[k]
             # The points of this coordinate, its steps and how far f goes: first the side of h, then the other.
             plus_i = xi + hi
