@@ -196,9 +196,9 @@ def recognise(fun: Any) -> Any:
     if fun is _last[0]:
         return _last[1]
     if type(fun).__name__ in ("CPUDispatcher", "Dispatcher") and "numba" in sys.modules:
-        from ._njit import compiled
+        from ._njit import Compiled
 
-        return compiled(fun)
+        return Compiled(fun)
     if _pointer(fun) is None:
         return fun
     found = native(fun)

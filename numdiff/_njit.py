@@ -1,32 +1,33 @@
-"""Functions that numba compiles, as they are: a C function around an @njit function, made once and kept.
-
-Imported only where numba is.
-"""
+"""Functions that numba compiles, as they are: a C function around an @njit function, made once and kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numba
 import numpy as np
-from numba import types
 
 from ._function import changed_shape
 from ._native import NUMBERS, Native, StoppedError
-
-_POINT = types.Array(types.float64, 1, "C")
-_SIGNATURE = types.intc(
-    types.intc, types.CPointer(types.float64), types.intc, types.CPointer(types.float64), types.voidptr
-)
 
 # By dispatcher: the address of the C function, and what keeps its code alive; not what would keep the dispatcher.
 _made: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
 
 
-def compiled(fun: Any) -> Compiled:
-    return Compiled(fun)
+@cache
+def _numba() -> Any:
+    """The module: it made the function, and so is there; a module of numdiff must load without it."""
+    import numba
+
+    return numba
+
+
+@cache
+def _point() -> Any:
+    """The type of a contiguous array of float64 with one axis."""
+    return _numba().types.Array(_numba().types.float64, 1, "C")
 
 
 class Compiled(Native):
@@ -44,19 +45,21 @@ class Compiled(Native):
         if self.stopped is not None and self.stopped():
             raise StoppedError
         value = self.fun(x, *args, **kwargs)
-        if type(value) is float and _returned(self.fun) is types.float32:
+        if type(value) is float and _returned(self.fun) is _numba().types.float32:
             return np.float32(value)  # a float as well for Python, and coarser
         return value
 
     def lowered(self, m: int, ndim: int) -> Native | None:
         if ndim != 1:
             return None
-        kind = _returned(self.fun)
+        types, kind = _numba().types, _returned(self.fun)
         several = isinstance(kind, types.Array) and kind.ndim == 1 and kind.dtype is types.float64
         if not several and not (kind is types.float64 and m == 1):
             return None
         if self.fun not in _made:
-            made = numba.cfunc(_SIGNATURE)(_numbers(self.fun) if several else _number(self.fun))
+            numbers = types.CPointer(types.float64)
+            signature = types.intc(types.intc, numbers, types.intc, numbers, types.voidptr)
+            made = _numba().cfunc(signature)(_numbers(self.fun) if several else _number(self.fun))
             _made[self.fun] = made.address, made._library
         found = _Lowered(NUMBERS, _made[self.fun][0], None, m, self.fun)
         found.stopped = self.stopped
@@ -80,16 +83,18 @@ class _Lowered(Native):
 
 def _returned(fun: Any) -> Any:
     """The type of fun's value at a C-contiguous array with one axis, once it was called there; None: unknown."""
-    overload = fun.overloads.get((_POINT,))
+    overload = fun.overloads.get((_point(),))
     if overload is None and len(fun.overloads) == 1 and not fun._can_compile:  # of a signature that was asked for
         (overload,) = fun.overloads.values()
     return None if overload is None else overload.signature.return_type
 
 
 def _number(fun: Any) -> Callable[..., int]:
+    carray = _numba().carray
+
     def call(n, x, m, fx, data):  # type: ignore[no-untyped-def]
         try:
-            fx[0] = fun(numba.carray(x, (n,)))
+            fx[0] = fun(carray(x, (n,)))
         except Exception:
             return 1
         return 0
@@ -98,9 +103,11 @@ def _number(fun: Any) -> Callable[..., int]:
 
 
 def _numbers(fun: Any) -> Callable[..., int]:
+    carray = _numba().carray
+
     def call(n, x, m, fx, data):  # type: ignore[no-untyped-def]
         try:
-            values = fun(numba.carray(x, (n,)))
+            values = fun(carray(x, (n,)))
         except Exception:
             return 1
         if values.size != m:
