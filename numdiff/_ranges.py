@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
-from threading import Event, Thread
+from threading import Event
 from typing import Any, Final
 
 from ._function import describe
 from ._native import Native, StoppedError
 
-_PIECES: Final = 4  # for each thread: where one is held up, the others take what is left
+_LEAST: Final = 8  # the shortest piece is that part of what one thread has to do
+_SHARE = 2
 
 
 def as_workers(workers: Any, fun: Any) -> Any:
@@ -46,8 +48,7 @@ def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int]
     This thread works as well, so that an Executor that is busy delays nothing.
     """
     number = (os.cpu_count() or 1) if isinstance(workers, Executor) else workers
-    size = max(1, -(-count // (number * _PIECES)))
-    pieces = deque((begin, min(begin + size, count)) for begin in range(0, count, size))
+    pieces = _cut(count, number)
     stop = Event()
     if isinstance(fun, Native):
         fun = fun.in_range(stop.is_set)
@@ -74,10 +75,7 @@ def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int]
         futures = [workers.submit(drain) for _ in range(helpers)]
         waits = [partial(_finish, future) for future in futures]
     else:
-        threads = [Thread(target=drain, daemon=True) for _ in range(helpers)]
-        for thread in threads:
-            thread.start()
-        waits = [thread.join for thread in threads]
+        waits = [_start(drain) for _ in range(helpers)]
     try:
         drain()
         for wait in waits:
@@ -95,6 +93,39 @@ def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int]
         for each in statuses:
             status |= each
     return status, sum(calls for _, calls in found)
+
+
+def _cut(count: int, number: int) -> deque[tuple[int, int]]:
+    """Ranges for so many threads: long ones at first, and then shorter, so that all end at about the same time.
+
+    Polychronopoulos and Kuck, IEEE Transactions on Computers 36 (1987) 1425-1439.
+    """
+    pieces: deque[tuple[int, int]] = deque()
+    least, begin = -(-count // (_LEAST * number)), 0
+    while begin < count:
+        end = min(count, begin + max(least, -(-(count - begin) // (_SHARE * number))))
+        pieces.append((begin, end))
+        begin = end
+    return pieces
+
+
+def _start(work: Callable[[], None]) -> Callable[[], None]:
+    """Run work in a new thread; returns what waits for its end. threading.Thread would wait for its beginning."""
+    running = _thread.allocate_lock()
+    running.acquire()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            running.release()
+
+    def wait() -> None:
+        with running:
+            pass
+
+    _thread.start_new_thread(run, ())
+    return wait
 
 
 def _finish(future: Future[None]) -> None:
