@@ -54,15 +54,18 @@ class Callback:
 
     def __init__(self, fun, prototype=NUMBER):
         self.nfev = 0
+        self.lock = threading.Lock()  # of the count
         self.fun = fun
         self.pointer = prototype({NUMBER: self.number, NUMBER_WITH_DATA: self.number, NUMBERS: self.numbers}[prototype])
 
     def number(self, n, x, data=None):
-        self.nfev += 1
+        with self.lock:
+            self.nfev += 1
         return self.fun(array(x, n))
 
     def numbers(self, n, x, m, fx, data):
-        self.nfev += 1
+        with self.lock:
+            self.nfev += 1
         array(fx, m)[:] = self.fun(array(x, n))
         return 0
 
