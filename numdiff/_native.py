@@ -161,8 +161,8 @@ def native(fun: Any, *, m: int | None = None, user_data: Any = None) -> Native:
         pointer = _pointer(fun)
         if pointer is None:
             raise TypeError(
-                "`fun` must be a scipy.LowLevelCallable, a ctypes or cffi function pointer, or a numba cfunc; "
-                f"it is of type {type(fun).__name__}"
+                "`fun` must be a scipy.LowLevelCallable, a ctypes or cffi function pointer, or a numba cfunc (an @njit "
+                f"function is taken as it is); it is of type {type(fun).__name__}"
             )
         found = pointer
     signature, address, data = found
