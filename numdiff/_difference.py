@@ -77,7 +77,13 @@ def native_gradient(fun: Native, x0: Any) -> Any:
 
     None where it takes more care: a point that is no float64 array, or values that are not finite.
     """
-    if type(x0) is not np.ndarray or x0.dtype is not _FLOAT64 or not x0.flags.c_contiguous or fun.m != 1:
+    if (
+        type(x0) is not np.ndarray
+        or x0.dtype is not _FLOAT64
+        or not x0.flags.c_contiguous
+        or not x0.shape
+        or fun.m != 1
+    ):
         return None
     x, h, out = x0.copy(), np.empty(x0.shape), np.empty(x0.shape)
     if kernels.move(x, _CENTRAL_STEP, 1.0, 1.0, h):

@@ -205,6 +205,32 @@ ONE_VALUE = {
 }
 
 
+POINTS = {
+    "a number": 2.0,
+    "no axes": np.array(2.0),
+    "empty": np.empty(0),
+    "strided": np.arange(10.0)[::-2],
+    "by columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "big-endian": np.arange(3).astype(">f8"),
+    "float32": np.arange(3, dtype=np.float32),
+    "huge": np.array([1e305, 1.0]),
+    "tiny": np.array([1e-310, -0.0]),
+    "several axes": np.arange(8.0).reshape(2, 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_points_of_any_kind(name):
+    def fun(x):
+        return float(sum((i + 1) * v * v for i, v in enumerate(np.asarray(x).reshape(-1).tolist())))
+
+    callback = numdiff.native(NUMBER(lambda n, x: fun(array(x, n)) if n else 0.0))
+    with np.errstate(all="ignore"):
+        for options in ({}, {"full_output": True}, {"method": "forward"}):
+            found, expected = (numdiff.gradient(f, POINTS[name], **options) for f in (callback, fun))
+            assert repr(found) == repr(expected)
+
+
 @pytest.mark.parametrize("name", ONE_VALUE)
 def test_functions_of_one_value(name):
     native = numdiff.native(Callback(smooth).pointer)
