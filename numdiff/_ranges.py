@@ -15,8 +15,8 @@ from typing import Any, Final
 from ._function import describe
 from ._native import Native, StoppedError
 
-_LEAST: Final = 8  # the shortest piece is that part of what one thread has to do
-_SHARE = 2
+_SHARE: Final = 2  # a piece is that part of what each thread would have to do of the rest
+_LEAST: Final = 4  # and not less than that part of what each has to do of all
 
 
 def as_workers(workers: Any, fun: Any) -> Any:
