@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
 from ._difference import Run, first_point
-from ._differentiate import differentiate
+from ._differentiate import Found, differentiate
 from ._function import as_array, as_point, bind, check_kwargs, component, describe
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
-from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
+from ._second import Second, SecondRun, second_derivatives
 from ._stencils import CENTRAL
 from ._steps import EPS, default_step, positive, steps
 
@@ -66,7 +66,7 @@ def hessian(
     rel_step : float or array of x0's shape, optional
         h = rel_step max(|x0|, x_scale). Default: eps^(1/4) for central, eps^(1/3) for forward (with jac eps^(1/3) and
         eps^(1/2)), with h rounded to a power of two; eps is that of fun's dtype if it is coarser than float64. For
-        richardson the longest of its steps; default 9/64.
+        richardson the longest of its steps; default 9.5/64.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
@@ -124,10 +124,7 @@ def hessian(
     """
     options = (method, rel_step, abs_step, x_scale, bounds)
     if jac is not None:
-        level = _noise(noise)
-        if level is not None:
-            raise ValueError(f"`noise` is that of the values of `fun` and cannot be given with `jac`; it is {noise!r}")
-        found, shape = _from_gradient(jac, x0, *options, args, kwargs)
+        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise)
     else:
         found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
@@ -418,11 +415,10 @@ def _from_values(
 
 
 class _Gradient:
-    """jac with its value as a flat array, or an error that names it; remembers the largest values."""
+    """jac with its value as a flat array, or an error that names it."""
 
     def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
         self.jac, self.shape, self.size = jac, shape, math.prod(shape)
-        self.largest = np.zeros(self.size)
 
     def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
         value = self.jac(x, *args)
@@ -437,9 +433,7 @@ class _Gradient:
                 f"`jac` must return the gradient, of shape {self.shape}{flat}; "
                 f"it returned an array of shape {array.shape}"
             )
-        array = array.reshape(-1)
-        np.fmax(self.largest, np.abs(array), out=self.largest, where=np.isfinite(array), casting="unsafe")
-        return array
+        return array.reshape(-1)
 
 
 def _from_gradient(
@@ -452,59 +446,32 @@ def _from_gradient(
     bounds: Any,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
+    noise: float | None,
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
     kind = _method(method)
     _check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
-    options = _options(point, rel_step, abs_step, x_scale)
     gradient = _Gradient(bound, point.shape)
-    if kind != "richardson":
-        found = differentiate(
-            gradient, x0, False, kind, rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, args=args
-        )
-        return _symmetric(found, kind, gradient.largest, options.x_scale, point), point.shape
-
-    h0 = steps(point.reshape(-1), FIRST_RICHARDSON, options.rel_step, options.abs_step, options.x_scale)
-    levels = []
-    for level in range(4):
-        h = (h0 * 0.5**level).reshape(point.shape)
-        found = differentiate(gradient, x0, False, "central", abs_step=h, bounds=bounds, args=args)
-        levels.append(_symmetric(found, kind, gradient.largest, options.x_scale, point))
-    last = levels[-1]
-    last.run.nfev = sum(one.run.nfev for one in levels)
-    along = np.abs([one.steps for one in levels])
-    rounding = np.array([_rounding(last.run, gradient.largest, h) for h in along])
-    with np.errstate(all="ignore"):
-        ratio = along / along[0]
-        z = ratio[:, :, None] * ratio[:, None, :]
-    value, error = extrapolate(np.array([one.value for one in levels]), z, rounding)
-    error[np.isnan(value)] = np.nan
-    return Second(last.run, kind, value, error, last.steps, last.flags), point.shape
+    found = differentiate(
+        gradient, x0, False, kind,
+        rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,
+    )  # fmt: skip
+    return _symmetric(found), point.shape
 
 
-def _rounding(run: Run, largest: Float, h: Float) -> Float:
-    """What rounding in the values of jac can do to the symmetric part of its Jacobian."""
-    with np.errstate(all="ignore"):
-        bar = (run.eps or EPS) * largest / np.abs(h)[:, None]
-        return np.asarray(0.5 * (bar + bar.T))
-
-
-def _symmetric(found: Any, kind: str, largest: Float, x_scale: Any, point: Float) -> Second:
+def _symmetric(found: Found) -> Second:
     """The symmetric part of a Jacobian, the steps of the variables, the flags of both rows, and error bars."""
     rows, n = found.rows, len(found.rows)
-    h = found.steps if found.steps.ndim == 1 else found.steps[:, 0]
+    h = found.steps if found.steps.ndim == 1 else np.diag(found.steps).copy()
     flags = np.zeros((n, n), np.intp) if found.flags is None else found.flags
-    value = 0.5 * (rows + rows.T)
+    assert found.error is not None
     with np.errstate(all="ignore"):
-        reach = np.abs(h) / (SMOOTH * np.maximum(np.abs(point.reshape(-1)), 1.0 if x_scale is None else x_scale))
-        truncation = 0.5 * reach if kind == "forward" else reach**2 / 6
-        root = np.sqrt(np.abs(np.diag(value)))
-        bars = np.maximum(np.abs(value), root[:, None] * root) * np.maximum(truncation[:, None], truncation)
-        # Only a wrong jac, or rounding, is not symmetric.
-        error = bars + _rounding(found.run, largest, h) + 0.5 * np.abs(rows - rows.T)
-    return Second(found.run, kind, value, error, h, flags | flags.T)
+        value = 0.5 * (rows + rows.T)
+        # Only a wrong jac, or an error of the differences, is not symmetric.
+        error = np.maximum(0.5 * (found.error + found.error.T), 0.5 * np.abs(rows - rows.T))
+    return Second(found.run, found.kind, value, error, h, flags | flags.T)
 
 
 def _answer(found: Second, shape: tuple[int, ...], x_shape: tuple[int, ...], full_output: bool) -> Any:

@@ -22,11 +22,10 @@ Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
-FIRST_RICHARDSON = 9.0 / 64.0  # the longest relative step that is extrapolated from
+FIRST_RICHARDSON = 9.5 / 64.0  # the longest relative step that is extrapolated from
 # Of richardson's four steps, over the plan's. Were they multiples of one another, some oscillations would look smooth
 # at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
-_LONGEST, _SMOOTH_RATIOS = 9.0, (9.0, 4.1, 1.9)
-_FAST_RATIOS = (0.009, 0.027)  # where fun varies so fast that longer steps do not see it
+_LONGEST, _RATIOS = 9.5, (9.5, 4.1, 1.9)
 _ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
@@ -436,36 +435,61 @@ class _Search:
         The plan's are the shortest of four. The longest come next; where they tell something else, f varies faster
         than they can see, and much shorter ones follow.
         """
-        plan, short = self.plan, np.abs(self.plan.h)
-        last, _, flags = self.plain(mixed, False)
-        values, used, rounding = [last], [short], [self._rounding(short, self.near, mixed)]
-        floor = 4.0 * self._rounding(short, self.near, False)
-        ratio, fast = _SMOOTH_RATIOS[0], 0
-        for level in range(3):
-            h = _exact(plan.x, np.copysign(ratio * short, plan.h), plan.one_sided)
+        ratios = (1.0, *_RATIOS[: 2 if self._shorten() else 3])
+        plan, flags = self.plan, None
+        values, used, rounding = [], [], []
+        for ratio in ratios:
+            h = _exact(plan.x, ratio * plan.h, plan.one_sided)
             h = np.where(plan.usable(h, plan.one_sided), h, plan.h)
-            second, near = self.run.diagonal(plan.index, h, plan.one_sided)
-            found = second
-            if mixed:
-                found = self.run.mixed(plan.index, h, plan.one_sided, near)
-                np.fill_diagonal(found, second)
+            if flags is None:
+                found, _, flags = self.plain(mixed, False)
+                near = self.near
+            else:
+                found, near = self.long if ratio == _LONGEST else self.run.diagonal(plan.index, h, plan.one_sided)
+                if mixed:
+                    diagonal, found = found, self.run.mixed(plan.index, h, plan.one_sided, near)
+                    np.fill_diagonal(found, diagonal)
             values.append(found)
             used.append(np.abs(h))
             rounding.append(self._rounding(h, near, mixed))
-            if level < 2:
-                with np.errstate(all="ignore"):
-                    size = np.maximum(np.abs(second), np.abs(self.second))
-                    alike = np.abs(second - self.second) <= 0.3 * size + floor
-                # All steps must shrink alike for the mixed derivatives.
-                fast = fast + 1 if fast or not alike.all() else 0
-                ratio = _FAST_RATIOS[fast - 1] if fast else _SMOOTH_RATIOS[level + 1]
-        steps_used = np.array(used)
-        best, error = _extrapolated(np.array(values), steps_used, np.array(rounding), plan.one_sided)
+        best, error, unsettled = _extrapolated(np.array(values), np.array(used), np.array(rounding), plan.one_sided)
         error[~np.isfinite(best)] = np.nan
+        assert flags is not None
+        flags |= np.where(unsettled, int(Flag.noisy), 0)
         return best, error, flags
 
+    def _shorten(self) -> bool:
+        """Divide the steps by 9.5 where the longest tells something else; whether any was. Leaves the longest's in long.
 
-def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float]:
+        The diagonal tells. The longest become those that were the shortest, so that no call is lost but the discarded.
+        """
+        plan = self.plan
+        h = self._longer(plan)
+        self.long = self.run.diagonal(plan.index, h, plan.one_sided)
+        active = np.arange(plan.index.size)
+        for round_ in range(_ROUNDS + 1):
+            own, long = self.second[active], self.long[0][active]
+            with np.errstate(all="ignore"):
+                floor = 4.0 * self._rounding(plan.h[active], self.near[active], False)
+                size = np.maximum(np.abs(own), np.abs(long))
+                alike = (np.abs(long - own) <= 0.3 * size + floor) & np.isfinite(long)
+            active = active[~alike]
+            h = _exact(plan.x, plan.h / _LONGEST, plan.one_sided)
+            active = active[plan.usable(h, plan.one_sided)[active]]
+            if not active.size or round_ == _ROUNDS:
+                break
+            for long, short in zip(self.long, (self.second, self.near), strict=True):
+                long[active] = short[active]
+            self._take(active, h, plan.one_sided)
+            plan = self.plan
+        return round_ > 0
+
+    def _longer(self, plan: Steps) -> Float:
+        h = _exact(plan.x, _LONGEST * plan.h, plan.one_sided)
+        return np.where(plan.usable(h, plan.one_sided), h, plan.h)
+
+
+def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask]:
     """The derivatives at h = 0 from those at the steps h (k, count).
 
     Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
@@ -481,19 +505,23 @@ def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> 
         z = np.where(one_sided, ratio, ratio * ratio)
     order = np.argsort(-z, axis=0, kind="stable")
     values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
-    best, error = extrapolate(values, z, rounding)
+    with np.errstate(all="ignore"):
+        change = np.abs(values[-1] - values[-2])
+        unsettled = change > 0.3 * np.maximum(np.abs(values[-1]), np.abs(values[-2])) + 4.0 * rounding[-1]
+    best, error = extrapolate(values, z, rounding, np.where(unsettled, change, 0.0))
     if unlike.any():
         with np.errstate(all="ignore"):
             best[unlike] = values[-1][unlike]
             error[unlike] = (np.abs(values[-1] - values[-2]) + rounding[-1])[unlike]
-    return best, error
+    return best, error, unsettled
 
 
-def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]:
+def extrapolate(values: Float, z: Float, rounding: Float, doubt: Float) -> tuple[Float, Float]:
     """values (k, ...), polynomials in z (k, ...), at z = 0: the best entry of Neville's tableau and its error.
 
     z falls, and the last is so small that its value is near the limit, if not so exact: no entry is better than it
-    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along. The error of an entry
+    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along; no error is below
+    doubt. The error of an entry
     is the larger difference to its two neighbours of lower degree (Ridders 1982), or where that is smaller, to those
     which one more value gives; and its rounding.
     """
@@ -511,9 +539,6 @@ def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]
             bars.append(bar)
         change = np.abs(values[last] - values[last - 1])
         trust = rounding[last] + np.where(np.isfinite(change), 2.0 * change * (z[last] / z[last - 1]), 0.0)
-        # Where even the two last differ, all that can be said for the last is that its step is by far the shortest.
-        size = np.maximum(np.abs(values[last]), np.abs(values[last - 1]))
-        doubt = np.where(change > 0.3 * size + 4.0 * rounding[last], 0.01 * np.abs(values[last]), 0.0)
         best, error = values[last], np.maximum(trust, doubt)
         for k in range(last + 1):
             for j in range(1, k + 1):
