@@ -33,6 +33,7 @@ _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
 _FELT_NOISE = 100.0  # standard deviations of noise
 _AGREE = 3e-3  # relative: then the longer step is kept, which has less rounding in it
+_AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
 SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
 
@@ -409,8 +410,13 @@ class _Search:
         """Error bars without further calls: rounding, and truncation if fun varies on the scale of x / 10."""
         plan, mixed = self.plan, found.ndim == 2
         with np.errstate(all="ignore"):
+            h = np.abs(plan.h)
+            ends = self.near - self.run.f0
+            slope = np.where(plan.one_sided, ends[:, 0], 0.5 * (ends[:, 0] - ends[:, 1])) / h
+            length = np.maximum(np.abs(slope / self.second), np.sqrt(np.abs(self.run.f0 / self.second)))
             scale = SMOOTH * plan.scale
-            reach = np.abs(plan.h) / scale
+            scale = np.where(length > _AT_REST * h, np.fmin(scale, length), scale)
+            reach = np.minimum(h / scale, 3.0)
             reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
             own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
             truncation = own * np.where(plan.one_sided, reach, reach**2 / 12)
@@ -435,17 +441,16 @@ class _Search:
         The plan's are the shortest of four. The longest come next; where they tell something else, f varies faster
         than they can see, and much shorter ones follow.
         """
-        ratios = (1.0, *_RATIOS[: 2 if self._shorten() else 3])
+        known = self._shorten()
         plan, flags = self.plan, None
         values, used, rounding = [], [], []
-        for ratio in ratios:
-            h = _exact(plan.x, ratio * plan.h, plan.one_sided)
-            h = np.where(plan.usable(h, plan.one_sided), h, plan.h)
+        for ratio in (1.0, *_RATIOS) if len(known) == 2 else (1.0, *_RATIOS[:2]):
+            h = self._times(ratio)
             if flags is None:
                 found, _, flags = self.plain(mixed, False)
                 near = self.near
             else:
-                found, near = self.long if ratio == _LONGEST else self.run.diagonal(plan.index, h, plan.one_sided)
+                found, near = known[ratio] if ratio in known else self.run.diagonal(plan.index, h, plan.one_sided)
                 if mixed:
                     diagonal, found = found, self.run.mixed(plan.index, h, plan.one_sided, near)
                     np.fill_diagonal(found, diagonal)
@@ -458,35 +463,48 @@ class _Search:
         flags |= np.where(unsettled, int(Flag.noisy), 0)
         return best, error, flags
 
-    def _shorten(self) -> bool:
-        """Divide the steps by 9.5 where the longest tells something else; whether any was. Leaves the longest's in long.
+    def _shorten(self) -> dict[float, tuple[Float, Float]]:
+        """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
 
-        The diagonal tells. The longest become those that were the shortest, so that no call is lost but the discarded.
+        The longest become those that were the shortest, so that no call is lost but the discarded. Two ratios must
+        agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest.
         """
         plan = self.plan
-        h = self._longer(plan)
-        self.long = self.run.diagonal(plan.index, h, plan.one_sided)
-        active = np.arange(plan.index.size)
-        for round_ in range(_ROUNDS + 1):
-            own, long = self.second[active], self.long[0][active]
-            with np.errstate(all="ignore"):
-                floor = 4.0 * self._rounding(plan.h[active], self.near[active], False)
-                size = np.maximum(np.abs(own), np.abs(long))
-                alike = (np.abs(long - own) <= 0.3 * size + floor) & np.isfinite(long)
-            active = active[~alike]
-            h = _exact(plan.x, plan.h / _LONGEST, plan.one_sided)
-            active = active[plan.usable(h, plan.one_sided)[active]]
-            if not active.size or round_ == _ROUNDS:
+        everyone = np.arange(plan.index.size)
+        long, near = self.run.diagonal(plan.index, self._times(_LONGEST), plan.one_sided)
+        alike = self._alike(everyone, long)
+        chosen = everyone[alike]
+        middle = self.run.diagonal(plan.index[chosen], self._times(_RATIOS[1])[chosen], plan.one_sided[chosen])
+        alike[chosen] = self._alike(chosen, middle[0])
+        if alike.all():
+            return {_LONGEST: (long, near), _RATIOS[1]: middle}
+        active = everyone[~alike]
+        for _ in range(_ROUNDS):
+            h = self._times(1.0 / _LONGEST)
+            active = active[self.plan.usable(h, plan.one_sided)[active]]
+            if not active.size:
                 break
-            for long, short in zip(self.long, (self.second, self.near), strict=True):
-                long[active] = short[active]
+            long[active], near[active] = self.second[active], self.near[active]
             self._take(active, h, plan.one_sided)
-            plan = self.plan
-        return round_ > 0
+            active = active[~self._alike(active, long[active])]
+        return {_LONGEST: (long, near)}
 
-    def _longer(self, plan: Steps) -> Float:
-        h = _exact(plan.x, _LONGEST * plan.h, plan.one_sided)
+    def _times(self, ratio: float) -> Float:
+        """The plan's steps times ratio, where such can be used."""
+        plan = self.plan
+        h = _exact(plan.x, ratio * plan.h, plan.one_sided)
         return np.where(plan.usable(h, plan.one_sided), h, plan.h)
+
+    def _alike(self, chosen: Index, long: Float) -> Mask:
+        """Where the second derivatives at longer steps are those at the plan's, as far as rounding lets one see."""
+        own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
+        with np.errstate(all="ignore"):
+            return np.asarray(_differ(own, long) <= floor)
+
+
+def _differ(a: Float, b: Float) -> Float:
+    """By how much a and b differ beyond a third of their size; inf or nan where one is not finite."""
+    return np.asarray(np.abs(a - b) - 0.3 * np.maximum(np.abs(a), np.abs(b)))
 
 
 def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask]:
@@ -507,7 +525,7 @@ def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> 
     values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
     with np.errstate(all="ignore"):
         change = np.abs(values[-1] - values[-2])
-        unsettled = change > 0.3 * np.maximum(np.abs(values[-1]), np.abs(values[-2])) + 4.0 * rounding[-1]
+        unsettled = _differ(values[-1], values[-2]) > 4.0 * rounding[-1]
     best, error = extrapolate(values, z, rounding, np.where(unsettled, change, 0.0))
     if unlike.any():
         with np.errstate(all="ignore"):
