@@ -33,6 +33,7 @@ _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
 _FELT_NOISE = 100.0  # standard deviations of noise
 _AGREE = 3e-3  # relative: then the longer step is kept, which has less rounding in it
+_CAUTION = 0.3  # times the scale that the values tell: the one that error bars suppose
 _AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
 SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
@@ -415,7 +416,7 @@ class _Search:
             slope = np.where(plan.one_sided, ends[:, 0], 0.5 * (ends[:, 0] - ends[:, 1])) / h
             length = np.maximum(np.abs(slope / self.second), np.sqrt(np.abs(self.run.f0 / self.second)))
             scale = SMOOTH * plan.scale
-            scale = np.where(length > _AT_REST * h, np.fmin(scale, length), scale)
+            scale = np.where(length > _AT_REST * h, np.fmin(scale, _CAUTION * length), scale)
             reach = np.minimum(h / scale, 3.0)
             reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
             own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
