@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
 from ._difference import Run, first_point
-from ._differentiate import Found, differentiate
-from ._function import as_array, as_point, bind, check_kwargs, component, describe
+from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
+from ._function import as_array, as_point, as_vector, bind, describe
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._second import Second, SecondRun, second_derivatives
@@ -24,13 +24,7 @@ Float = NDArray[np.float64]
 _NEAR = 0.03  # of the distance to an end of the domain
 _ATTEMPTS = 5  # of hvp, with ever smaller steps, where the result is not finite
 
-METHODS: Final = {
-    "forward": "forward",
-    "2-point": "forward",
-    "central": "central",
-    "3-point": "central",
-    "richardson": "richardson",
-}
+METHODS: Final = ("forward", "central", "richardson")
 
 
 def hessian(
@@ -46,7 +40,7 @@ def hessian(
     f0: ArrayLike | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     full_output: bool = False,
 ) -> Any:
     """The Hessian of a function of an array that returns one number, exactly symmetric.
@@ -163,18 +157,7 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
            [3., 0.]])
     """
     allowed = ("jac", "method", "rel_step", "abs_step", "x_scale", "bounds", "noise", "kwargs")
-    for name in options:
-        if name not in allowed:
-            raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
-    _method(options.get("method", "central"))
-    check_kwargs(options.get("kwargs"))
-
-    def hessian_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            return hessian(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
-        return hessian(fun, x, args=args, **options)
-
-    return hessian_at
+    return derivative_callable(hessian, fun, options, allowed, METHODS)
 
 
 def hessian_diagonal(
@@ -189,7 +172,7 @@ def hessian_diagonal(
     f0: ArrayLike | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     full_output: bool = False,
 ) -> Any:
     """The diagonal of the Hessian: the second derivative by each component of x0.
@@ -279,7 +262,7 @@ def hvp(
     _check_jac(jac)
     fun, args = bind(fun if jac is None else jac, args, kwargs)
     point, _ = as_point(x0)
-    vector = _vector(v, point)
+    vector = as_vector(v, point.shape).reshape(point.shape)
     size: Any = positive("x_scale", 1.0 if x_scale is None else x_scale, point.shape)
     scale = np.asarray(np.maximum(np.abs(point), size.reshape(point.shape if size.size > 1 else ())))
     along = np.abs(vector) / scale
@@ -336,57 +319,10 @@ def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
         return np.asarray((gradients[0] - gradients[1]) / (2.0 * t))
 
 
-def _vector(v: ArrayLike, point: Float) -> Float:
-    array = as_array(v)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`v` must be a real number or an array of them; it is {describe(v)}")
-    if array.shape != point.shape:
-        raise ValueError(f"`v` must have the shape of `x0`, {point.shape}; it has {array.shape}")
-    vector = array.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(vector))
-    if bad.size:
-        where = component("v", int(bad[0]), vector.shape)
-        raise ValueError(f"`v` must be finite; {where} is {vector.reshape(-1)[bad[0]]}")
-    return vector
-
-
-def _method(method: Any) -> str:
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            f"`method` must be 'forward', 'central' or 'richardson' (or '2-point', '3-point'); it is {method!r}"
-        )
-    return METHODS[method]
-
-
-def _noise(noise: Any) -> float | None:
-    if noise is None:
-        return None
-    array = as_array(noise)
-    if array.dtype.kind not in "fiu" or array.shape != ():
-        raise TypeError(
-            f"`noise` must be a positive number, the standard deviation of the values; it is {describe(noise)}"
-        )
-    if not 0.0 < float(array) < np.inf:
-        raise ValueError(f"`noise` must be positive and finite; it is {noise!r}")
-    return float(array)
-
-
 def _check_jac(jac: Any) -> None:
     if jac is not None and not callable(jac):
         more = ": fun that returns its value and gradient is not taken here" if jac is True else ""
         raise TypeError(f"`jac` must be callable or None; it is {describe(jac)}{more}")
-
-
-def _options(
-    x0: Float, rel_step: ArrayLike | None, abs_step: ArrayLike | None, x_scale: ArrayLike | None
-) -> StepOptions:
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    found = [
-        positive(name, value, x0.shape)
-        for name, value in (("rel_step", rel_step), ("abs_step", abs_step), ("x_scale", x_scale))
-    ]
-    return StepOptions(*(v if v is None or not v.shape else v.reshape(-1) for v in found))
 
 
 def _from_values(
@@ -400,18 +336,19 @@ def _from_values(
     f0: ArrayLike | None,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
-    noise: float | None,
+    noise: float | str | None,
     mixed: bool,
     bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
-    kind = _method(method)
-    level = _noise(noise)
+    kind = method_of(method, METHODS)
     fun, args = bind(fun, args, kwargs)
     point, moderate = as_point(x0)
-    options = _options(point, rel_step, abs_step, x_scale)
+    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, point.shape)
     limits = as_bounds(bounds, point, moderate)
     run = SecondRun(fun, args, point, True, f0)
-    return second_derivatives(run, kind, options, limits, level, mixed, bars), point.shape
+    if noise is not None:
+        run.noise = noise_level(noise, run, limits)
+    return second_derivatives(run, kind, options, limits, mixed, bars), point.shape
 
 
 class _Gradient:
@@ -446,10 +383,10 @@ def _from_gradient(
     bounds: Any,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
-    noise: float | None,
+    noise: float | str | None,
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
-    kind = _method(method)
+    kind = method_of(method, METHODS)
     _check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)

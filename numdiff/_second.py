@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from . import _difference
 from ._difference import NoStepError, Run
 from ._kernels_py import NO_STEP, WRITTEN
-from ._plan import StepOptions, _lost
+from ._plan import StepOptions, lost_step
 from ._result import Flag
 from ._steps import EPS, default_step, inside, steps, taken
 
@@ -143,7 +143,7 @@ def make_steps(
     one_sided = np.full(x.size, not two_sided)
     with np.errstate(over="ignore"):
         if np.any(x + wanted == x):
-            raise _lost(x0, None, x, wanted, options)
+            raise lost_step(x0, None, x, wanted, options)
         if limits is None:
             h = _exact(x, wanted, one_sided)
             return Steps(np.arange(x.size), x, h, one_sided, scale), h.copy(), flags
@@ -188,7 +188,6 @@ def second_derivatives(
     kind: str,
     options: StepOptions,
     limits: tuple[Float, Float] | None,
-    noise: float | None,
     mixed: bool,
     bars: bool,
 ) -> Second:
@@ -210,11 +209,11 @@ def second_derivatives(
         x = run.x0.copy()
         x.reshape(-1)[plan.index[0]] += plan.h[0]
         first = run.evaluate(x)
-    if run.eps is not None and (run.eps > EPS or noise is not None):
+    if run.eps is not None and (run.eps > EPS or run.noise):
         relative = default_relative(kind, run.eps)
-        if noise is not None:
+        if run.noise:
             power = 3 if kind == "forward" else 4
-            level = noise / max(abs(run.f0), noise) if np.isfinite(run.f0) else 0.0
+            level = run.noise / max(abs(run.f0), run.noise) if np.isfinite(run.f0) else 0.0
             relative = max(relative, min(level ** (1 / power), _MOST_NOISE))
         again, all_steps, all_flags = make_steps(kind, run.x0, options, limits, relative)
         first = first if again.h[0] == plan.h[0] else None
@@ -224,7 +223,7 @@ def second_derivatives(
         flags[free] |= Flag.nonfinite
         return Second(run, kind, value, error, all_steps, flags)
 
-    search = _Search(run, kind, plan, noise or 0.0, options.default)
+    search = _Search(run, kind, plan, options.default)
     search.diagonal(first)
     found, errors, entry_flags = search.richardson(mixed) if kind == "richardson" else search.plain(mixed, bars)
     kept = search.plan
@@ -245,8 +244,8 @@ def second_derivatives(
 class _Search:
     """The search for steps at which fun is finite, and the derivatives there."""
 
-    def __init__(self, run: SecondRun, kind: str, plan: Steps, noise: float, default: bool) -> None:
-        self.run, self.kind, self.plan, self.noise, self.default = run, kind, plan, noise, default
+    def __init__(self, run: SecondRun, kind: str, plan: Steps, default: bool) -> None:
+        self.run, self.kind, self.plan, self.noise, self.default = run, kind, plan, run.noise, default
         self.eps = run.eps or EPS
         self.flags = np.zeros(plan.index.size, np.intp)  # of the plan at first, with those that are lost
 
