@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
 from ._differentiate import method_of
-from ._elementwise import CoarseError, Elementwise, Layout, Search, Sweep, fit, quotient_of_rounding
+from ._elementwise import CoarseError, Elementwise, Sweep
+from ._elementwise_domain import Search, quotient_of_rounding
 from ._function import as_array, bind, component, describe
+from ._layout import Layout, fit
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS, Stencil, central, forward

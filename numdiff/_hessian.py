@@ -1,4 +1,4 @@
-"""hessian, hess, hessian_diagonal and hvp: second derivatives from the user's arguments down and up again."""
+"""hessian, hess and hessian_diagonal: second derivatives from the user's arguments down and up again."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
-from ._difference import Run, first_point
 from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
-from ._function import as_array, as_point, as_vector, bind, describe
+from ._function import as_array, as_point, bind, describe
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._second import Second, SecondRun, second_derivatives
-from ._stencils import CENTRAL
-from ._steps import EPS, default_step, positive, steps
+from ._steps import EPS
 
 Float = NDArray[np.float64]
 
-_NEAR = 0.03  # of the distance to an end of the domain
-_ATTEMPTS = 5  # of hvp, with ever smaller steps, where the result is not finite
 
 METHODS: Final = ("forward", "central", "richardson")
 
@@ -55,8 +51,8 @@ def hessian(
         The gradient of fun, of x0's shape or flat. The Hessian is then the symmetric part of its Jacobian: more
         accurate, and in 2n calls of jac; fun is not called.
     method : {"central", "forward", "richardson"}
-        "richardson" extrapolates central differences at up to four steps to h = 0. Its steps are long where fun is
-        smooth, and short where they show that it varies fast.
+        "richardson" extrapolates central differences at four steps to h = 0. Its steps are long where fun is smooth;
+        where they show that it varies fast, shorter ones are looked for, with the diagonal alone, and three are taken.
     rel_step : float or array of x0's shape, optional
         h = rel_step max(|x0|, x_scale). Default: eps^(1/4) for central, eps^(1/3) for forward (with jac eps^(1/3) and
         eps^(1/2)), with h rounded to a power of two; eps is that of fun's dtype if it is coarser than float64. For
@@ -72,10 +68,11 @@ def hessian(
         fun(x0), if known; saves one call. Not used with jac.
     args, kwargs : tuple, dict
         Further arguments of fun and jac.
-    noise : float, optional
-        The standard deviation of the errors in fun's values, where it is more than rounding. Widens the steps to
-        (noise / |f0|)^(1/4) max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured
-        curvature asks for instead of |f0|; at most to a tenth of max(|x0|, x_scale). Not with jac.
+    noise : float or "estimate", optional
+        The standard deviation of the errors in the values of fun, or with jac in those of jac, where it is more than
+        rounding. "estimate" costs the 7-9 calls of `estimate_noise`. Widens the steps to (noise / |f0|)^(1/4)
+        max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured curvature asks for
+        instead of |f0|; at most to a tenth of max(|x0|, x_scale). With jac as in `jacobian`.
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable,
         for richardson that from which it goes to longer ones.
@@ -90,21 +87,24 @@ def hessian(
     TypeError
         x0, a step or a bound that is no real number; fun or jac is not callable or returns no real number; jac=True.
     ValueError
-        x0 with nan or inf, or outside the bounds by more than rounding; steps or noise that are not positive, or too
-        small to be felt; fun returns more than one number; jac another shape; an unknown method.
+        x0 with nan or inf, or outside the bounds by more than rounding; steps that are not positive, or too small to be
+        felt; noise that is negative; fun returns more than one number; jac another shape; an unknown method.
 
     Notes
     -----
-    Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), at most 4 (n^2 + n) + 1
-    (richardson); of jac: 2n, n + 1, 8n. One less with f0. More only where something is wrong: where fun is not
-    finite at a point or seems to end near x0 (smaller steps are tried, then one side, then nan in that row and column;
-    flags say so), where fun writes into its argument, and up to 4n with noise. A coarser dtype costs no call.
+    Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), 4 (n^2 + n) + 1
+    (richardson); one less with f0. Of jac: 2n, n + 1, and for richardson those of `jacobian`. More only where something
+    is wrong: where fun is not finite at a point or seems to end near x0 (smaller steps are tried, then one side, then
+    nan in that row and column; flags say so), where fun writes into its argument, up to 4n with noise, and for
+    richardson where fun varies on a scale below a hundredth of max(|x0|, x_scale): 3 (n^2 + n) + 1, and 2n and 2 more
+    for each time that the steps of a variable are divided by 9.5. A coarser dtype costs no call.
     Order of accuracy: 2, 1, and up to 8. Relative errors for a smooth function of size 1: 1e-8, 1e-5, 1e-12; with jac
     1e-11, 1e-8, 1e-13.
 
     `error` is a bound on the errors of rounding and noise, and for central and forward a guess of that of truncation
-    which costs no calls: it supposes that fun varies on the scale of a tenth of max(|x0|, x_scale), not faster. For
-    richardson it is estimated from the extrapolation.
+    which costs no calls: it supposes that fun varies on the scale of a third of what f, its slope and its curvature
+    tell, or of a tenth of max(|x0|, x_scale), not faster; with jac, only the latter. For richardson it is estimated
+    from the extrapolation; the flag noisy says where the steps do not settle.
 
     Abramowitz and Stegun, Handbook of Mathematical Functions, 25.3.23-27; Ridders, Advances in Engineering Software 4
     (1982) 75-76.
@@ -207,119 +207,7 @@ def hessian_diagonal(
     return _answer(found, shape, shape, full_output)
 
 
-def hvp(
-    fun: Callable[..., Any] | None,
-    x0: ArrayLike,
-    v: ArrayLike,
-    *,
-    jac: Callable[..., Any] | None = None,
-    x_scale: ArrayLike | None = None,
-    args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] | None = None,
-) -> Any:
-    """The Hessian of fun times a vector, without the Hessian.
-
-    Parameters
-    ----------
-    fun : callable ``fun(x, *args, **kwargs)``, or None where jac is given
-        As in `hessian`.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
-    v : array_like of x0's shape
-        The vector, real and finite. Its length does not matter; zeros give zeros without a call.
-    jac : callable ``jac(x, *args, **kwargs)``, optional
-        The gradient of fun, of x0's shape or flat.
-    x_scale : float or array of x0's shape, default 1
-        The size of x where |x0| is smaller.
-    args, kwargs : tuple, dict
-        Further arguments of fun and jac.
-
-    Returns
-    -------
-    ndarray of x0's shape, or a float for a number
-        nan where fun or jac is not finite at any of the steps that were tried.
-
-    Raises
-    ------
-    TypeError
-        x0 or v that is no real number; fun or jac is not callable or returns no real number; jac=True.
-    ValueError
-        x0 or v with nan or inf; v of another shape than x0; fun returns more than one number; jac another shape.
-
-    Notes
-    -----
-    Two calls of jac, at x0 + t v and x0 - t v; or 4n calls of fun: a central difference along v of central gradients.
-    t is eps^(1/3) or from values eps^(1/4) of that step which moves some component by its max(|x0|, x_scale), rounded
-    to a power of two. Where the result is not finite, smaller steps are tried. Order of accuracy: 2. Relative errors
-    for a smooth function of size 1: 1e-11 and 1e-8. Nocedal and Wright, Numerical Optimization, section 8.1.
-
-    Examples
-    --------
-    >>> import numpy as np, numdiff
-    >>> numdiff.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 2.0], [1.0, 1.0]).round(6)
-    array([10.,  6.])
-    """
-    _check_jac(jac)
-    fun, args = bind(fun if jac is None else jac, args, kwargs)
-    point, _ = as_point(x0)
-    vector = as_vector(v, point.shape).reshape(point.shape)
-    size: Any = positive("x_scale", 1.0 if x_scale is None else x_scale, point.shape)
-    scale = np.asarray(np.maximum(np.abs(point), size.reshape(point.shape if size.size > 1 else ())))
-    along = np.abs(vector) / scale
-    if not along.any():
-        return np.zeros(point.shape)[()]
-    run = SecondRun(fun if jac is None else _Gradient(fun, point.shape), args, point, jac is None, None)
-    with np.errstate(divide="ignore"):
-        # to where a component of x is 0, an end of the domain as likely as any
-        room = np.min(np.where((vector != 0) & (point != 0), np.abs(point) / np.abs(vector), np.inf))
-
-    def attempt(shorter: float | None) -> Float:
-        eps = run.eps or EPS
-        t = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along))
-        if shorter is not None:
-            t = min(t, _NEAR * room) * shorter
-        t = float(2.0 ** np.round(np.log2(t)))
-        if jac is not None:
-            return _along(run, vector, t, None)
-        h = steps(scale.reshape(-1), default_step(eps, 2, 2), None, None, None).reshape(point.shape)
-        if shorter is not None:
-            h = np.asarray(np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * shorter)
-        return _along(run, vector, t, h)
-
-    result = np.full(point.size, np.nan)
-    for shorter in (None, *(0.1**k for k in range(_ATTEMPTS))):
-        eps_before = run.eps or EPS
-        new = attempt(shorter)
-        if (run.eps or EPS) > eps_before:  # fun turned out to be coarser than float64: again, with longer steps
-            new = attempt(shorter)
-        result = np.where(np.isnan(result) & np.isfinite(new), new, result)
-        if np.isfinite(result).all():
-            break
-    return result.reshape(point.shape)[()]
-
-
-def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
-    """The change of the gradient from x0 - t v to x0 + t v over 2t; from values where h is given."""
-    gradients = []
-    for sign in (1.0, -1.0):
-        x = np.array(run.x0 + sign * t * vector)
-        if h is None:
-            gradients.append(np.atleast_1d(run.evaluate(x)))
-            continue
-        first = None
-        if run.eps is None:
-            first = run.evaluate(first_point(x, 0, h.reshape(-1)[0], CENTRAL))
-            if run.coarse:
-                return np.full(x.size, np.nan)
-        beside = Run(run.fun, run.args, x, True, None)
-        rows, _ = beside.difference(None, h, CENTRAL, first)
-        run.nfev += beside.nfev
-        gradients.append(rows[:, 0])
-    with np.errstate(all="ignore"):
-        return np.asarray((gradients[0] - gradients[1]) / (2.0 * t))
-
-
-def _check_jac(jac: Any) -> None:
+def check_jac(jac: Any) -> None:
     if jac is not None and not callable(jac):
         more = ": fun that returns its value and gradient is not taken here" if jac is True else ""
         raise TypeError(f"`jac` must be callable or None; it is {describe(jac)}{more}")
@@ -351,7 +239,7 @@ def _from_values(
     return second_derivatives(run, kind, options, limits, mixed, bars), point.shape
 
 
-class _Gradient:
+class GradientCalls:
     """jac with its value as a flat array, or an error that names it."""
 
     def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
@@ -387,10 +275,10 @@ def _from_gradient(
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
     kind = method_of(method, METHODS)
-    _check_jac(jac)
+    check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
-    gradient = _Gradient(bound, point.shape)
+    gradient = GradientCalls(bound, point.shape)
     found = differentiate(
         gradient, x0, False, kind,
         rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,
