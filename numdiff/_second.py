@@ -24,8 +24,8 @@ Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
-# Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look smooth
-# at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
+# Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look
+# smooth at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
 _RATIOS = (LONGEST, 4.1, 1.9)
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
@@ -318,9 +318,7 @@ class _Search:
         plan, mixed = self.plan, found.ndim == 2
         with np.errstate(all="ignore"):
             h = np.abs(plan.h)
-            ends = self.near - self.run.f0
-            slope = np.where(plan.one_sided, ends[:, 0], 0.5 * (ends[:, 0] - ends[:, 1])) / h
-            length = np.maximum(np.abs(slope / self.second), np.sqrt(np.abs(self.run.f0 / self.second)))
+            length = np.maximum(np.abs(self._slope() / self.second), np.sqrt(np.abs(self.run.f0 / self.second)))
             scale = _SMOOTH * plan.scale
             scale = np.where(length > _AT_REST * h, np.fmin(scale, _CAUTION * length), scale)
             reach = np.minimum(h / scale, 3.0)
@@ -337,6 +335,11 @@ class _Search:
             bars = truncation + self._rounding(plan.h, self.near, mixed)
             bars[~np.isfinite(found)] = np.nan
             return np.asarray(bars)
+
+    def _slope(self) -> Float:
+        ends = self.near - self.run.f0
+        difference = np.where(self.plan.one_sided, ends[:, 0], 0.5 * (ends[:, 0] - ends[:, 1]))
+        return np.asarray(difference / self.plan.h)
 
     def _shrunk(self) -> Mask:
         """Whose steps the end of a domain has made short."""
@@ -406,4 +409,6 @@ class _Search:
         """Where the second derivatives at longer steps are those at the plan's, as far as rounding lets one see."""
         own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
         with np.errstate(all="ignore"):
+            # Where the second derivative is small for the slope, it may well differ.
+            floor += 0.3 * np.abs(self._slope()[chosen]) / self.plan.scale[chosen]
             return np.asarray(differ(own, long) <= floor)
