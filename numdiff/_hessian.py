@@ -96,8 +96,8 @@ def hessian(
     (richardson); one less with f0. Of jac: 2n, n + 1, and for richardson those of `jacobian`. More only where something
     is wrong: where fun is not finite at a point or seems to end near x0 (smaller steps are tried, then one side, then
     nan in that row and column; flags say so), where fun writes into its argument, up to 4n with noise, and for
-    richardson where fun varies on a scale below a hundredth of max(|x0|, x_scale): 3 (n^2 + n) + 1, and 2n and 2 more
-    for each time that the steps of a variable are divided by 9.5. A coarser dtype costs no call.
+    richardson where fun varies on a scale below a tenth of max(|x0|, x_scale) or so: 3 (n^2 + n) + 2n + 1, and 2 for
+    each time that the steps of a variable are divided by 9.5. A coarser dtype costs no call.
     Order of accuracy: 2, 1, and up to 8. Relative errors for a smooth function of size 1: 1e-8, 1e-5, 1e-12; with jac
     1e-11, 1e-8, 1e-13.
 

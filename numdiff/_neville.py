@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_EXPLAINED = 0.01  # of the change from step to step: errors below that tell that the extrapolation has it
+
 
 def differ(a: Float, b: Float) -> Float:
     """By how much a and b differ beyond a third of their size; inf or nan where one is not finite."""
@@ -36,7 +38,9 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
     with np.errstate(all="ignore"):
         change = np.abs(values[-1] - values[-2])
         unsettled = differ(values[-1], values[-2]) > 4.0 * rounding[-1]
-    best, error = extrapolate(values, z, rounding, np.where(unsettled, change, 0.0))
+    best, error = extrapolate(values, z, rounding)
+    unsettled &= ~(error < _EXPLAINED * change)
+    error = np.where(unsettled, np.fmax(error, change), error)
     if unlike.any():
         with np.errstate(all="ignore"):
             best[unlike] = values[-1][unlike]
@@ -44,13 +48,13 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
     return best, error, unsettled
 
 
-def extrapolate(values: Float, z: Float, rounding: Float, doubt: Float) -> tuple[Float, Float]:
+def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]:
     """values (k, ...), polynomials in z (k, ...), at z = 0: the best entry of Neville's tableau and its error.
 
     z falls, and the last is so small that its value is near the limit, if not so exact: no entry is better than it
-    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along; no error is below
-    doubt. The error of an entry is the larger difference to its two neighbours of lower degree (Ridders 1982), or where
-    that is smaller, to those which one more value gives; and its rounding.
+    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along. The error of an entry
+    is the larger difference to its two neighbours of lower degree (Ridders 1982), or where that is smaller, to those
+    which one more value gives; and its rounding.
     """
     last = len(values) - 1
     table: list[list[Float]] = []
@@ -66,7 +70,7 @@ def extrapolate(values: Float, z: Float, rounding: Float, doubt: Float) -> tuple
             bars.append(bar)
         change = np.abs(values[last] - values[last - 1])
         trust = rounding[last] + np.where(np.isfinite(change), 2.0 * change * (z[last] / z[last - 1]), 0.0)
-        best, error = values[last], np.maximum(trust, doubt)
+        best, error = values[last], trust
         for k in range(last + 1):
             for j in range(1, k + 1):
                 this = table[k][j]
@@ -76,7 +80,7 @@ def extrapolate(values: Float, z: Float, rounding: Float, doubt: Float) -> tuple
                 if k < last:
                     later = np.maximum(np.abs(this - table[k + 1][j]), np.abs(this - table[k + 1][j + 1]))
                     estimate = np.where(later <= bars[k + 1][j + 1], np.fmin(estimate, later), estimate)
-                estimate = np.maximum(np.maximum(estimate, doubt), np.abs(this - values[last]) - trust) + bars[k][j]
+                estimate = np.maximum(estimate, np.abs(this - values[last]) - trust) + bars[k][j]
                 better = estimate < error
                 best, error = np.where(better, this, best), np.where(better, estimate, error)
     return best, error

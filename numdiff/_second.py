@@ -34,6 +34,7 @@ _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e
 _FELT_NOISE = 100.0  # standard deviations of noise
 _AGREE = 3e-3  # relative: then the longer step is kept, which has less rounding in it
 _CAUTION = 0.3  # times the scale that the values tell: the one that error bars suppose
+_REGULAR = 0.1  # how far from h^2 the change of a second derivative with its step may be
 _AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
 _SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
@@ -381,14 +382,17 @@ class _Search:
         """
         plan = self.plan
         everyone = np.arange(plan.index.size)
-        long, near = self.run.diagonal(plan.index, self._times(LONGEST), plan.one_sided)
-        alike = self._alike(everyone, long)
-        chosen = everyone[alike]
-        middle = self.run.diagonal(plan.index[chosen], self._times(_RATIOS[1])[chosen], plan.one_sided[chosen])
-        alike[chosen] = self._alike(chosen, middle[0])
-        if alike.all():
-            return {LONGEST: (long, near), _RATIOS[1]: middle}
-        active = everyone[~alike]
+        known = {ratio: self.run.diagonal(plan.index, self._times(ratio), plan.one_sided) for ratio in _RATIOS[:2]}
+        (long, near), (middle, _) = known.values()
+        with np.errstate(all="ignore"):
+            # Second derivatives near 0 do not agree, but their differences are as those of the squares of the steps.
+            power = np.where(plan.one_sided, 1.0, 2.0)
+            expected = (LONGEST**power - 1.0) / (_RATIOS[1] ** power - 1.0)
+            apart = np.abs(long - self.second)
+            regular = np.abs((long - self.second) / (middle - self.second) / expected - 1.0) < _REGULAR
+        active = everyone[~(self._alike(everyone, long) & self._alike(everyone, middle) | regular)]
+        if not active.size:
+            return known
         for _ in range(_ROUNDS):
             h = self._times(1.0 / LONGEST)
             active = active[self.plan.usable(h, plan.one_sided)[active]]
@@ -396,7 +400,10 @@ class _Search:
                 break
             long[active], near[active] = self.second[active], self.near[active]
             self._take(active, h, plan.one_sided)
-            active = active[~self._alike(active, long[active])]
+            before, apart = apart, np.abs(long - self.second)
+            with np.errstate(all="ignore"):
+                settles = apart[active] < before[active] / 30.0
+            active = active[~(self._alike(active, long[active]) | settles)]
         return {LONGEST: (long, near)}
 
     def _times(self, ratio: float) -> Float:
@@ -409,6 +416,4 @@ class _Search:
         """Where the second derivatives at longer steps are those at the plan's, as far as rounding lets one see."""
         own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
         with np.errstate(all="ignore"):
-            # Where the second derivative is small for the slope, it may well differ.
-            floor += 0.3 * np.abs(self._slope()[chosen]) / self.plan.scale[chosen]
             return np.asarray(differ(own, long) <= floor)
