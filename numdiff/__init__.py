@@ -13,7 +13,8 @@ from ._config import show_config
 from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
 from ._directional import jvp
-from ._hessian import hess, hessian, hessian_diagonal, hvp
+from ._hessian import hess, hessian, hessian_diagonal
+from ._hvp import hvp
 from ._noise import NoiseEstimate, estimate_noise
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns

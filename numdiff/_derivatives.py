@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import ArrayLike
 
-from ._differentiate import differentiate, method_of, order_of
-from ._function import as_noise, check_kwargs
+from ._differentiate import check_options, derivative_callable, differentiate
+
+_OPTIONS: Final = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
 
 
 def gradient(
@@ -188,7 +189,7 @@ def grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     >>> g(np.array([1.0, 2.0]), 3.0).round(6)
     array([ 6., 12.])
     """
-    return _callable(gradient, fun, options)
+    return derivative_callable(gradient, fun, options, _OPTIONS)
 
 
 def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -224,7 +225,7 @@ def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 4.]])
     """
-    return _callable(jacobian, fun, options)
+    return derivative_callable(jacobian, fun, options, _OPTIONS)
 
 
 def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -258,7 +259,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     >>> numdiff.value_and_grad(lambda x: x @ x)(np.array([1.0, 2.0]))
     (5.0, array([2., 4.]))
     """
-    _check_options(options)
+    check_options(options, _OPTIONS)
 
     def value_and_gradient(x: ArrayLike, *args: Any, **kwargs: Any) -> tuple[float, Any]:
         merged = {**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}}
@@ -267,26 +268,3 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
         return found.run.need_f0(), found.answer(lambda rows: rows.reshape(shape), False)
 
     return value_and_gradient
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    """The options of grad, jac and value_and_grad, before anything is called."""
-    allowed = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
-    for name in options:
-        if name not in allowed:
-            raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
-    order_of(options.get("order"), method_of(options.get("method", "central")))
-    if options.get("noise") is not None:
-        as_noise(options["noise"])
-    check_kwargs(options.get("kwargs"))
-
-
-def _callable(derivative: Callable[..., Any], fun: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    _check_options(options)
-
-    def derivative_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            return derivative(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
-        return derivative(fun, x, args=args, **options)
-
-    return derivative_at

@@ -14,13 +14,13 @@ from ._bars import bars
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._domain import Rescue, suspect
-from ._function import as_indices, as_noise, as_point, bind, numbers
+from ._function import as_indices, as_noise, as_point, bind, check_kwargs, numbers
 from ._kernels_py import NONFINITE
 from ._noise import OK, estimate_noise
 from ._plan import Plan, StepOptions, make_plan
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
-from ._steps import EPS, positive, steps
+from ._steps import EPS, steps
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -66,6 +66,37 @@ def order_of(order: Any, kind: str) -> int:
         text = " or ".join(map(str, allowed))
         raise ValueError(f"`order` must be {text} for method {kind!r}; it is {order!r}")
     return int(order)
+
+
+def check_options(
+    options: dict[str, Any], allowed: tuple[str, ...], methods: tuple[str, ...] = tuple(METHODS.values())
+) -> None:
+    """The options of a callable, before anything is called."""
+    for name in options:
+        if name not in allowed:
+            raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
+    order_of(options.get("order"), method_of(options.get("method", "central"), methods))
+    if options.get("noise") is not None:
+        as_noise(options["noise"])
+    check_kwargs(options.get("kwargs"))
+
+
+def derivative_callable(
+    derivative: Callable[..., Any],
+    fun: Callable[..., Any] | None,
+    options: dict[str, Any],
+    allowed: tuple[str, ...],
+    methods: tuple[str, ...] = tuple(METHODS.values()),
+) -> Callable[..., Any]:
+    """derivative of fun as a callable of x and fun's further arguments."""
+    check_options(options, allowed, methods)
+
+    def derivative_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            return derivative(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
+        return derivative(fun, x, args=args, **options)
+
+    return derivative_at
 
 
 @dataclass
@@ -114,19 +145,12 @@ def differentiate(
     order = order_of(order, kind)
     fun, args = bind(fun, args, kwargs)
     point, moderate = as_point(x0)
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    options = StepOptions(
-        positive("rel_step", rel_step, point.shape),
-        positive("abs_step", abs_step, point.shape),
-        positive("x_scale", x_scale, point.shape),
-    )
+    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, point.shape)
     limits = as_bounds(bounds, point, moderate)
     index = as_indices(indices, point.shape)
     run = Run(fun, args, point, scalar, f0)
     if noise is not None:
-        given = as_noise(noise)
-        run.noise = _estimate(run, limits) if given is None else given
+        run.noise = noise_level(noise, run, limits)
     if with_value or kind == "richardson" or run.noise:
         run.need_f0()
     if kind == "complex":
@@ -135,11 +159,14 @@ def differentiate(
     return differences.found(with_error)
 
 
-def _estimate(run: Run, limits: tuple[Float, Float] | None) -> float:
-    """The noise of fun near x0, as far as it can be told; else 0, so that steps and bars stay those of rounding.
+def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None) -> float:
+    """`noise`, or where it is "estimate" that of fun near x0; 0, if it cannot be told: steps and bars for rounding.
 
     Of a function of several values, the root mean square: that of one sum of them with fixed signs.
     """
+    given = as_noise(noise)
+    if given is not None:
+        return given
 
     def one_value(x: Float) -> float:
         value = numbers(run.fun(x, *run.args))

@@ -99,6 +99,20 @@ def as_noise(noise: Any) -> float | None:
     return float(noise)
 
 
+def as_vector(v: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """`v`, flat, of the shape of x0."""
+    array = as_array(v)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`v` must be a real number or an array of them; it is {describe(v)}")
+    if array.shape != shape:
+        raise ValueError(f"`v` must have the shape of `x0`, {shape}; it has {array.shape}")
+    flat = array.astype(np.float64).reshape(-1)
+    bad = np.flatnonzero(~np.isfinite(flat))
+    if bad.size:
+        raise ValueError(f"`v` must be finite; {component('v', int(bad[0]), shape)} is {flat[bad[0]]}")
+    return flat
+
+
 def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
     """How a message names a component: x0, x0[3] or x0[1, 2]."""
     if not shape:

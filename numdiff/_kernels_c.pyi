@@ -21,18 +21,6 @@ def difference(
     kept: NDArray[np.float64] | None,
 ) -> tuple[int, int]: ...
 def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]: ...
-def extrapolate(
-    levels: NDArray[np.intp],
-    zs: NDArray[np.float64],
-    table: NDArray[np.float64],
-    bars: NDArray[np.float64],
-    z: NDArray[np.float64],
-    d: NDArray[np.float64],
-    bar: NDArray[np.float64],
-    value: NDArray[np.float64],
-    error: NDArray[np.float64],
-    floor: NDArray[np.float64],
-) -> None: ...
 
 @final
 class Richardson:

@@ -9,7 +9,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
 from numdiff cimport (
-    ND_LEVELS, ND_WRITTEN, nd_difference, nd_extrapolate, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move,
+    ND_WRITTEN, nd_difference, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move,
     nd_noise_table, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil,
 )
 
@@ -210,33 +210,6 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
 
     status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, kept is not None, df)
     return status, run.point.calls - prefetched
-
-
-def extrapolate(levels, zs, table, bars, z, d, bar, value, error, floor):
-    cdef Py_buffer views[10]
-    cdef int lent = 0
-    cdef ptrdiff_t count, m
-    try:
-        for array in (levels, zs, table, bars, value, error, floor, z, d, bar):
-            PyObject_GetBuffer(array, &views[lent], PyBUF_WRITABLE if lent < 7 else PyBUF_SIMPLE)
-            lent += 1
-        count = views[0].len // <Py_ssize_t>sizeof(ptrdiff_t)
-        m = views[8].len // (count * <Py_ssize_t>sizeof(double)) if count else 1
-        if (
-            views[1].len != count * ND_LEVELS * <Py_ssize_t>sizeof(double)
-            or views[2].len != views[1].len * m or views[3].len != views[2].len
-            or views[4].len != views[8].len or views[5].len != views[8].len or views[6].len != views[8].len
-            or views[7].len != count * <Py_ssize_t>sizeof(double) or views[9].len != views[8].len
-        ):
-            raise ValueError("an array has the wrong size")
-        nd_extrapolate(
-            count, m, <ptrdiff_t *>views[0].buf, <double *>views[1].buf, <double *>views[2].buf, <double *>views[3].buf,
-            <double *>views[7].buf, <double *>views[8].buf, <double *>views[9].buf,
-            <double *>views[4].buf, <double *>views[5].buf, <double *>views[6].buf,
-        )
-    finally:
-        for i in range(lent):
-            PyBuffer_Release(&views[i])
 
 
 @cython.final

@@ -95,22 +95,6 @@ int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *i
 /* Rows that the scheme below holds for each sequence. */
 enum { ND_LEVELS = 10 };
 
-/* One more row of Neville's scheme for each of count sequences of m values: polynomials in z through the differences
- * so far, at z = 0. z is h^2 where the differences are even in h, else h. No two z of a sequence are equal.
- *
- *   levels        count: rows so far, at most ND_LEVELS - 1; raised by 1
- *   zs            count x ND_LEVELS: z of these rows, the newest first; the new one is put in front
- *   table, bars   count x ND_LEVELS x m: the last row, and how far rounding may have moved it; replaced
- *   z             count: of the new differences
- *   d, bar        count x m: the new differences, and how far rounding may have moved them
- *   value, error, floor   count x m: the best value so far, an estimate of its error, and the part of it that is
- *                 rounding; replaced where the new row has a smaller error. Let error be inf at first.
- *
- * The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less where the
- * corrections shrink from column to column, plus rounding. */
-void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
-                    const double *z, const double *d, const double *bar, double *value, double *error, double *floor);
-
 /* --- Richardson extrapolation of central differences, one component of x at a time ---
  *
  * 1. Reference: a difference at a small step, with the second difference of the same points.
@@ -118,7 +102,9 @@ void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs,
  *    reference. Poles, kinks, the edge of a domain and fast oscillation (aliasing) show as disagreement, and the step
  *    shrinks. If the reference is the one that is wrong, by noise or by a structure finer than its step, that shows in
  *    its second difference.
- * 3. Descent: the step is halved, and the differences extrapolated, until rounding is all that is left of the error. */
+ * 3. Descent: the step is halved, and the differences extrapolated by Neville's scheme, until rounding is all that is
+ *    left of the error. The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less
+ *    where the corrections shrink from column to column, plus rounding. */
 
 /* More remarks, about one value. */
 enum {
@@ -152,7 +138,8 @@ typedef struct nd_sample {
 /* One value of the function at one component. Zero it, then only read the first five. */
 typedef struct nd_limit {
     double value, error,
-        floor;   /* as for nd_extrapolate; error is inf where nothing is known, as where value is no number */
+        floor;   /* the estimated error, and the part of it that is rounding; error is inf where nothing is known, as
+                  * where value is no number */
     double step; /* the shortest behind value */
     int remarks, live;
     double scatter, before, table[ND_LEVELS], bars[ND_LEVELS];

@@ -24,12 +24,6 @@ cdef extern from "numdiff.h":
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, int keep,
                       double *df) except -1
 
-    int ND_LEVELS
-
-    void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
-                        const double *z, const double *d, const double *bar, double *value, double *error,
-                        double *floor)
-
     ctypedef struct nd_limit:
         double value, error, floor, step
         int remarks

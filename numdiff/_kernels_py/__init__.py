@@ -9,13 +9,12 @@ from .elementwise import NEAR, move, quotient
 from .hessian import hessian_diagonal, hessian_mixed
 from .noise import noise_table
 from .point import INVALID, NO_STEP, NONFINITE, OVERFLOW, SUSPECT, WRITTEN
-from .richardson import APART, KINK, LEVELS, NOISY, Richardson, extrapolate
+from .richardson import APART, KINK, NOISY, Richardson
 
 __all__ = [
     "APART",
     "INVALID",
     "KINK",
-    "LEVELS",
     "NEAR",
     "NOISY",
     "NONFINITE",
@@ -26,7 +25,6 @@ __all__ = [
     "Richardson",
     "combine",
     "difference",
-    "extrapolate",
     "hessian_diagonal",
     "hessian_mixed",
     "move",
