@@ -95,9 +95,9 @@ def hessian(
     Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), 4 (n^2 + n) + 1
     (richardson); one less with f0. Of jac: 2n, n + 1, and for richardson those of `jacobian`. More only where something
     is wrong: where fun is not finite at a point or seems to end near x0 (smaller steps are tried, then one side, then
-    nan in that row and column; flags say so), where fun writes into its argument, up to 4n with noise, and for
-    richardson where fun varies on a scale below a tenth of max(|x0|, x_scale) or so: 3 (n^2 + n) + 2n + 1, and 2 for
-    each time that the steps of a variable are divided by 9.5. A coarser dtype costs no call.
+    nan in that row and column; flags say so), where fun writes into its argument, and up to 4n with noise. A coarser
+    dtype costs no call. Where fun varies on a scale below a tenth of max(|x0|, x_scale) or so, richardson divides the
+    steps of a variable by 9.5, for two calls each time, and has fewer than four steps left to extrapolate from.
     Order of accuracy: 2, 1, and up to 8. Relative errors for a smooth function of size 1: 1e-8, 1e-5, 1e-12; with jac
     1e-11, 1e-8, 1e-13.
 

@@ -352,10 +352,13 @@ class _Search:
         The plan's are the shortest of four. The longest come next; where they tell something else, f varies faster
         than they can see, and much shorter ones follow.
         """
-        known = self._shorten()
+        n = self.plan.index.size
+        # Four steps are 4 (n^2 + n) + 1 calls, and what was shortened has no more.
+        known, shortened = self._shorten(n * n if mixed else _ROUNDS * n)
         plan, flags = self.plan, None
         values, used, rounding = [], [], []
-        for ratio in (1.0, *_RATIOS) if len(known) == 2 else (1.0, *_RATIOS[:2]):
+        steps = 4 if not shortened else 3 if not mixed or 2 * shortened <= n * n - n else 2
+        for ratio in (1.0, *_RATIOS)[:steps]:
             h = self._times(ratio)
             if flags is None:
                 found, _, flags = self.plain(mixed, False)
@@ -374,11 +377,12 @@ class _Search:
         flags |= np.where(unsettled, int(Flag.noisy), 0)
         return best, error, flags
 
-    def _shorten(self) -> dict[float, tuple[Float, Float]]:
+    def _shorten(self, most: int) -> tuple[dict[float, tuple[Float, Float]], int]:
         """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
 
         The longest become those that were the shortest, so that no call is lost but the discarded. Two ratios must
-        agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest.
+        agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest;
+        and how many steps were shortened, at most `most`.
         """
         plan = self.plan
         everyone = np.arange(plan.index.size)
@@ -391,20 +395,22 @@ class _Search:
             apart = np.abs(long - self.second)
             regular = np.abs((long - self.second) / (middle - self.second) / expected - 1.0) < _REGULAR
         active = everyone[~(self._alike(everyone, long) & self._alike(everyone, middle) | regular)]
+        shortened = 0
         if not active.size:
-            return known
+            return known, shortened
         for _ in range(_ROUNDS):
             h = self._times(1.0 / LONGEST)
             active = active[self.plan.usable(h, plan.one_sided)[active]]
-            if not active.size:
+            if not active.size or shortened + active.size > most:
                 break
+            shortened += active.size
             long[active], near[active] = self.second[active], self.near[active]
             self._take(active, h, plan.one_sided)
             before, apart = apart, np.abs(long - self.second)
             with np.errstate(all="ignore"):
                 settles = apart[active] < before[active] / 30.0
             active = active[~(self._alike(active, long[active]) | settles)]
-        return {LONGEST: (long, near)}
+        return {LONGEST: (long, near)}, shortened
 
     def _times(self, ratio: float) -> Float:
         """The plan's steps times ratio, where such can be used."""
