@@ -21,6 +21,7 @@ from ._plan import Plan, StepOptions, make_plan
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
 from ._steps import EPS, positive, steps
+from ._tree import Tree, as_tree
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -78,17 +79,26 @@ class Found:
     steps: Float
     flags: Integers | None
     error: Float | None = None
+    tree: Tree | None = None
+
+    def gradient(self, indices: Any, full_output: bool) -> Any:
+        """The answer for a function of one value: in the structure or the shape of x0, flat by indices."""
+        tree, shape = self.tree, self.run.x0.shape
+        if indices is not None:
+            return self.answer(lambda rows: rows.reshape(-1), full_output)
+        if tree is not None:
+            return self.answer(lambda rows: tree.unflatten(rows.reshape(-1)), full_output)
+        return self.answer(lambda rows: rows.reshape(shape)[()], full_output)
 
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
-        value = shaped(self.rows)[()]
+        value = shaped(self.rows)
         if not full_output:
             return value
         steps = self.steps if self.steps.ndim == 2 else np.repeat(self.steps[:, None], self.rows.shape[1], axis=1)
         flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
-        flag, error = shaped(flags)[()], shaped(self.error)[()]
-        return DerivativeResult(value, error, shaped(steps)[()], self.run.nfev, self.kind, flag)
+        return DerivativeResult(value, shaped(self.error), shaped(steps), self.run.nfev, self.kind, shaped(flags))
 
 
 def differentiate(
@@ -108,11 +118,19 @@ def differentiate(
     kwargs: Mapping[str, Any] | None = None,
     with_value: bool = False,
     with_error: bool = False,
+    unpack: bool = False,
 ) -> Found:
-    """The derivatives by the chosen components; with_value evaluates fun(x0) in any case."""
+    """The derivatives by the chosen components; with_value evaluates fun(x0) in any case.
+
+    x0 may be a tree where fun returns one number (scalar); then everything is that of the flat vector, and so is Found.
+    """
     kind = method_of(method)
     order = order_of(order, kind)
     fun, args = bind(fun, args, kwargs)
+    tree = as_tree(x0, unpack) if scalar else None
+    if tree is not None:
+        fun, x0 = tree.wrap(fun), tree.x0
+        rel_step, abs_step, x_scale, bounds = tree.options(rel_step, abs_step, x_scale, bounds)
     point, moderate = as_point(x0)
     if rel_step is not None and abs_step is not None:
         raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
@@ -130,9 +148,11 @@ def differentiate(
     if with_value or kind == "richardson" or run.noise:
         run.need_f0()
     if kind == "complex":
-        return _by_complex_step(run, index, options, limits)
-    differences = _Differences(run, kind, order, index, options, limits)
-    return differences.found(with_error)
+        found = _by_complex_step(run, index, options, limits)
+    else:
+        found = _Differences(run, kind, order, index, options, limits).found(with_error)
+    found.tree = tree
+    return found
 
 
 def _estimate(run: Run, limits: tuple[Float, Float] | None) -> float:

@@ -48,23 +48,23 @@ def as_array(value: Any) -> NDArray[Any]:
         return np.asarray(None)
 
 
-def as_point(x0: ArrayLike) -> tuple[Float, bool]:
+def as_point(x0: ArrayLike, name: str = "x0") -> tuple[Float, bool]:
     """A private float64 copy of x0, of any shape, and whether all of it is so far from overflow that x + h is finite.
 
     An error unless it is real and finite.
     """
     if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
-        raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
+        raise ValueError(f"`{name}` is a masked array with masked entries; fill them or leave them out")
     array = as_array(x0)
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"`x0` must be a real number or an array of them; it is {describe(x0)}")
+        raise TypeError(f"`{name}` must be a real number or an array of them; it is {describe(x0)}")
     with np.errstate(over="ignore"):  # longdouble
         point = np.array(array, dtype=np.float64, order="C", subok=False)
     flat = point.reshape(-1)
     moderate = bool(np.count_nonzero(np.abs(flat) < _LARGE) == flat.size)
     if not moderate and not np.isfinite(flat).all():
         where = int(np.flatnonzero(~np.isfinite(flat))[0])
-        raise ValueError(f"`x0` must be finite; {component('x0', where, point.shape)} is {flat[where]}")
+        raise ValueError(f"`{name}` must be finite; {component(name, where, point.shape)} is {flat[where]}")
     return point, moderate
 
 

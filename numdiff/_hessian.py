@@ -18,6 +18,7 @@ from ._result import DerivativeResult, Flag
 from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
 from ._stencils import CENTRAL
 from ._steps import EPS, default_step, positive, steps
+from ._tree import as_tree
 
 Float = NDArray[np.float64]
 
@@ -55,11 +56,11 @@ def hessian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``, or None where jac is given
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The point, real and finite. A tree, as in `gradient`: fun (and jac) get x0's structure.
     jac : callable ``jac(x, *args, **kwargs)``, optional
-        The gradient of fun, of x0's shape or flat. The Hessian is then the symmetric part of its Jacobian: more
-        accurate, and in 2n calls of jac; fun is not called.
+        The gradient of fun, of x0's shape (or structure) or flat. The Hessian is then the symmetric part of its
+        Jacobian: more accurate, and in 2n calls of jac; fun is not called.
     method : {"central", "forward", "richardson"}
         "richardson" extrapolates central differences at up to four steps to h = 0. Its steps are long where fun is
         smooth, and short where they show that it varies fast.
@@ -89,7 +90,8 @@ def hessian(
     Returns
     -------
     ndarray of shape (n, n), or DerivativeResult
-        Rows and columns are the components of x0, flat in C order. A float for a number.
+        Rows and columns are the components of x0, flat in C order. A float for a number. For a tree also (n, n), by its
+        flat vector: dicts in the order of their sorted keys; step is flat too.
 
     Raises
     ------
@@ -98,6 +100,8 @@ def hessian(
     ValueError
         x0 with nan or inf, or outside the bounds by more than rounding; steps or noise that are not positive, or too
         small to be felt; fun returns more than one number; jac another shape; an unknown method.
+    ImportError
+        x0 is a tree, and optree is not installed.
 
     Notes
     -----
@@ -122,6 +126,11 @@ def hessian(
     array([[ 4., -1.],
            [-1.,  6.]])
     """
+    tree = as_tree(x0)
+    if tree is not None:
+        _check_jac(jac)
+        x0, (rel_step, abs_step, x_scale, bounds) = tree.x0, tree.options(rel_step, abs_step, x_scale, bounds)
+        fun, jac = (tree.wrap(fun), None) if jac is None else (None, tree.wrap_gradient(jac))
     options = (method, rel_step, abs_step, x_scale, bounds)
     if jac is not None:
         level = _noise(noise)
@@ -199,7 +208,9 @@ def hessian_diagonal(
 
     Parameters
     ----------
-    fun, x0, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, full_output
+    x0 : array_like of any shape, or number
+        The point, real and finite; no tree.
+    fun, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, full_output
         As in `hessian`.
 
     Returns
