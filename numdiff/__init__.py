@@ -2,9 +2,12 @@
 
 numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
+numdiff.plot draws (Matplotlib, the extra "plot").
 """
 
+from importlib import import_module as _import_module
 from importlib.metadata import version as _version
+from typing import Any as _Any
 
 from ._approx import approx_derivative, approx_fprime
 from ._backend import backend
@@ -51,3 +54,9 @@ __all__ = [
     "taylor",
     "value_and_grad",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "plot":  # imports Matplotlib, so only for those who ask
+        return _import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
