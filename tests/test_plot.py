@@ -82,6 +82,10 @@ class TestFunction:
         assert np.nanmax(y) > high
         assert np.nanmin(y) < low
 
+    def test_the_tangent_is_in_view(self):
+        ax = numdiff.plot.function(np.log, -6, 6, tangent=0.1)
+        assert ax.get_ylim()[0] < np.log(0.1)
+
     def test_no_gap_in_a_steep_line(self):
         (f, _) = numdiff.plot.function(np.exp, -6, 20).lines
         assert np.isfinite(f.get_ydata()).all()

@@ -93,7 +93,9 @@ def function(
         ax.plot(at, height, "o", color="0.4", markersize=4)
     ax.set_xlim(a, b)
     if view is not None:
-        ax.set_ylim(view)
+        margin = (view[1] - view[0]) / 20
+        heights = [] if touching is None else [touching[1] - margin, touching[1] + margin]
+        ax.set_ylim(min(*view, *heights), max(*view, *heights))
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
