@@ -12,9 +12,12 @@ from ._check import check_derivative, check_grad
 from ._config import show_config
 from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
+from ._descent import gradient_descent
+from ._descent_result import DescentResult
 from ._directional import jvp
 from ._hessian import hess, hessian, hessian_diagonal, hvp
 from ._noise import NoiseEstimate, estimate_noise
+from ._progress import progress
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
 from ._sweep import StepSweep, step_sweep
@@ -24,6 +27,7 @@ __version__ = _version("numdiff")
 
 __all__ = [
     "DerivativeResult",
+    "DescentResult",
     "Flag",
     "NoiseEstimate",
     "StepSweep",
@@ -38,6 +42,7 @@ __all__ = [
     "estimate_noise",
     "grad",
     "gradient",
+    "gradient_descent",
     "group_columns",
     "hess",
     "hessian",
@@ -46,6 +51,7 @@ __all__ = [
     "jac",
     "jacobian",
     "jvp",
+    "progress",
     "show_config",
     "step_sweep",
     "taylor",
