@@ -14,7 +14,7 @@ from ._function import describe
 from ._kernels_py import WRITTEN
 from ._objective import Objective
 from ._observer import Observer
-from ._stops import Stops, check_unused, count, rate, share, tolerance
+from ._stops import check_unused, count, rate, share, tolerance
 
 Float = NDArray[np.float64]
 
@@ -129,22 +129,20 @@ def gradient_descent(
     if line_search not in (None, "backtracking"):
         raise ValueError(f"`line_search` must be None or 'backtracking'; it is {line_search!r}")
     rule = rate("learning_rate", learning_rate), share("momentum", momentum), bool(nesterov)
-    if gtol is None:
-        gtol = 1e-6 if tol is None else tolerance("tol", tol)
-    stops = (
-        count("maxiter", maxiter, 0),
-        *(tolerance(name, value) for name, value in (("gtol", gtol), ("xtol", xtol), ("ftol", ftol))),
-    )
+    if tol is not None and gtol == GTOL:
+        gtol = tolerance("tol", tol)
+    maxiter, ftol = count("maxiter", maxiter, 0), tolerance("ftol", ftol)
+    stops = maxiter, tolerance("gtol", gtol), tolerance("xtol", xtol), ftol
     if line_search and rule[1]:
         raise ValueError(f"`line_search` and `momentum` exclude each other; momentum is {momentum!r}")
     objective = Objective(fun, x0, args, jac, bounds, derivative_options)
-    for name, wanted in (("line_search", line_search), ("ftol", stops.ftol)):
+    for name, wanted in (("line_search", line_search), ("ftol", ftol)):
         if wanted and not objective.has_fun:
             raise ValueError(f"`{name}` needs the values of `fun`, which is None")
     x = in_place(x0) if overwrite_x else objective.x0.copy()
-    observer = Observer(callback, history, objective.restore, stops.maxiter)
+    observer = Observer(callback, history, objective.restore, maxiter)
     with_values = objective.has_fun and (
-        observer.needs_values or bool(line_search) or stops.ftol > 0 or objective.free_values
+        observer.needs_values or bool(line_search) or ftol > 0 or objective.free_values
     )
     try:
         status, x, value, g, nit, nfev, njev = _descend(
@@ -181,7 +179,7 @@ def _descend(
     x: Float,
     fixed: bool,
     rule: tuple[float, float, bool],
-    stops: Stops,
+    stops: tuple[int, float, float, float],
     line_search: bool,
     with_values: bool,
     observer: Observer,

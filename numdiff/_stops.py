@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ._function import describe
-
-
-class Stops(NamedTuple):
-    """Where a descent ends, as the kernels take it; a tolerance of 0 is off."""
-
-    maxiter: int
-    gtol: float
-    xtol: float
-    ftol: float
 
 
 def _number(name: str, value: Any) -> float:
