@@ -18,7 +18,7 @@ static double free_part(const nd_descent *d, const double *g, ptrdiff_t i)
     return (g[i] > 0.0 && d->x[i] <= d->lb[i]) || (g[i] < 0.0 && d->x[i] >= d->ub[i]) ? 0.0 : g[i];
 }
 
-static double sum_of_squares(const nd_descent *d, const double *g, double scale)
+static inline double sum_of_squares(const nd_descent *d, const double *g, double scale)
 {
     double sums[LANES] = {0.0};
     ptrdiff_t n = d->n, whole = n - n % LANES, i = 0;
