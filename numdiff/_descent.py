@@ -149,7 +149,7 @@ def gradient_descent(
             objective, x, overwrite_x, rule, stops, bool(line_search), with_values, observer
         )
         if not with_values and objective.has_fun:
-            value = objective.values(objective.fun(x.copy(), *objective.args))
+            value = objective.alone(x.copy(), *objective.args)
             nfev += 1
         more = observer.finish(nit, value)
     finally:

@@ -64,7 +64,7 @@ class DescentResult(dict[str, Any]):
     >>> import numdiff
     >>> result = numdiff.gradient_descent(lambda x: x @ x, [1.0, 2.0], jac=lambda x: 2 * x)
     >>> result.success, result["nit"], result.message
-    (True, 66, 'The norm of the gradient is below `gtol`.')
+    (True, 69, 'The norm of the gradient is below `gtol`.')
     """
 
     def __getattr__(self, name: str) -> Any:

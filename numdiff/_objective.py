@@ -77,7 +77,8 @@ class Objective:
             name = next(iter(self.options))
             raise ValueError(f"`{name}` is an option of the numerical gradient, but `jac` is given")
         self.limits = as_limits(bounds, self.x0, start.moderate)
-        kwargs = options.get("kwargs")
+        self.kwargs = kwargs = options.get("kwargs")
+        self.joint = jac is True
         self.has_fun = start.fun is not None
         if self.has_fun or jac is None or jac is True:
             self.fun, self.args = bind(start.fun, args, kwargs)
@@ -96,8 +97,16 @@ class Objective:
         elif jac is True:
             self.value, self.gradient, self.free_values = self._first_of_both, self._second_of_both, True
         else:
-            self.gradient, self.free_values = bind(jac, args, kwargs)[0], False
+            self.gradient, self.free_values = self.bound(jac), False
         self.values = one_number
+
+    def bound(self, function: Any) -> Callable[..., Any]:
+        """Another function of (x, *args) with the keywords of fun."""
+        return bind(function, self.args, self.kwargs)[0]
+
+    def alone(self, x: Float, *args: Any) -> float:
+        """fun at x, a new array, and nothing that the next gradient could take for its own."""
+        return self.values(self._both(x, *args)[0] if self.joint else self.fun(x, *args))
 
     def gradients(self, value: Any) -> Float:
         """What jac returned, as an array of float64 of x0's size."""
