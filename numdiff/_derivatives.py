@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from ._differentiate import differentiate, method_of, order_of
 from ._function import as_noise, check_kwargs
 
+OPTIONS = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
+
 
 def gradient(
     fun: Callable[..., Any],
@@ -275,7 +277,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     >>> numdiff.value_and_grad(lambda x: x @ x)(np.array([1.0, 2.0]))
     (5.0, array([2., 4.]))
     """
-    _check_options(options)
+    check_options(options)
 
     def value_and_gradient(x: ArrayLike, *args: Any, **kwargs: Any) -> tuple[float, Any]:
         merged = {**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}}
@@ -285,9 +287,8 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     return value_and_gradient
 
 
-def _check_options(options: dict[str, Any]) -> None:
-    """The options of grad, jac and value_and_grad, before anything is called."""
-    allowed = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
+def check_options(options: dict[str, Any], allowed: tuple[str, ...] = OPTIONS) -> None:
+    """The options of a derivative that is taken later, before anything is called."""
     for name in options:
         if name not in allowed:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
@@ -298,7 +299,7 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _callable(derivative: Callable[..., Any], fun: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    _check_options(options)
+    check_options(options)
 
     def derivative_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
         if kwargs:

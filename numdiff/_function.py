@@ -126,6 +126,22 @@ def numbers(value: Any, name: str = "fun") -> Float:
         return np.array(array, dtype=np.float64).reshape(-1)
 
 
+def as_gradient(value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """What jac returned at a point of that shape, as a flat array of real numbers."""
+    if value is None:
+        raise TypeError("`jac` returned None; did jac forget to return its value?")
+    array = as_array(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`jac` must return real numbers; it returned {describe(value)}")
+    size = math.prod(shape)
+    if array.shape not in (shape, (size,)) and not (size == 1 and array.size == 1):
+        flat = "" if shape == (size,) else f" or ({size},)"
+        raise ValueError(
+            f"`jac` must return the gradient, of shape {shape}{flat}; it returned an array of shape {array.shape}"
+        )
+    return array.reshape(-1)
+
+
 def same_number(value: Any) -> float:
     """What fun returned to jacobian in a later call, if its first value was one number."""
     return float(_same(1, numbers(value))[0])

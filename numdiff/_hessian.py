@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._differentiate import differentiate
-from ._function import as_array, as_point, bind, check_kwargs, component, describe
+from ._function import as_array, as_gradient, as_point, bind, check_kwargs, component, describe
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
@@ -432,23 +432,11 @@ class _Gradient:
     """jac with its value as a flat array, or an error that names it; remembers the largest values."""
 
     def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
-        self.jac, self.shape, self.size = jac, shape, math.prod(shape)
-        self.largest = np.zeros(self.size)
+        self.jac, self.shape = jac, shape
+        self.largest = np.zeros(math.prod(shape))
 
     def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
-        value = self.jac(x, *args)
-        if value is None:
-            raise TypeError("`jac` returned None; did jac forget to return its value?")
-        array = as_array(value)
-        if array.dtype.kind not in "fiu":
-            raise TypeError(f"`jac` must return real numbers; it returned {describe(value)}")
-        if array.shape not in (self.shape, (self.size,)) and not (self.size == 1 and array.size == 1):
-            flat = "" if self.shape == (self.size,) else f" or ({self.size},)"
-            raise ValueError(
-                f"`jac` must return the gradient, of shape {self.shape}{flat}; "
-                f"it returned an array of shape {array.shape}"
-            )
-        array = array.reshape(-1)
+        array = as_gradient(self.jac(x, *args), self.shape)
         np.fmax(self.largest, np.abs(array), out=self.largest, where=np.isfinite(array), casting="unsafe")
         return array
 
