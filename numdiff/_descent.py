@@ -53,8 +53,8 @@ def gradient_descent(
     ----------
     fun : callable ``fun(x, *args)``, or None where jac is given
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number.
-    x0 : array_like of any shape, or number
-        The start, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The start, real and finite. A tree, as in `gradient`: x and jac have its structure; history["x"] is flat.
     args : tuple
         Further arguments of fun and jac.
     jac : callable ``jac(x, *args)``, True, a method, or None

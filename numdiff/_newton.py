@@ -52,8 +52,8 @@ def newton(
     ----------
     fun : callable ``fun(x, *args)``, or None where jac is given
         Gets a float64 array of x0's shape. Returns a real number.
-    x0 : array_like of any shape, or number
-        The start, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The start, real and finite. A tree, as in `gradient`: x and jac have its structure; history["x"] is flat.
     args : tuple
         Further arguments of fun, jac and hess.
     jac : callable ``jac(x, *args)``, True or None
@@ -116,11 +116,14 @@ def newton(
     for name in derivative_options:
         if name not in _HESSIAN_OPTIONS:
             raise TypeError(f"unknown option `{name}`; allowed are {', '.join(_HESSIAN_OPTIONS)}")
-    of_hessian = {name: value for name, value in derivative_options.items() if name != "kwargs"}
+    of_hessian = derivative_options
     if jac is not None and hess is None:  # the options are those of the Hessian alone
         derivative_options = {"kwargs": derivative_options.get("kwargs")}
     objective = Objective(fun, x0, args, jac, None, derivative_options)
-    run = _Run(objective, hess, Observer(callback, history, objective.restore, maxiter), of_hessian)
+    if hess is not None and objective.tree is not None:
+        hess = objective.tree.wrap(hess)
+    observer = Observer(callback, history, objective.restore, maxiter)
+    run = _Run(objective, hess, observer, objective.flat_options(of_hessian))
     try:
         status = run.search(xtol, gtol, maxiter)
         value = run.value() if objective.has_fun else math.nan

@@ -15,6 +15,7 @@ from ._bounds import as_bounds
 from ._derivatives import OPTIONS, check_options
 from ._differentiate import differentiate, method_of
 from ._function import as_gradient, as_point, bind, describe, one_number
+from ._tree import Tree, as_tree
 
 Float = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ _WITH_VALUE = ("forward", "backward", "richardson")  # methods whose evaluations
 class Start:
     """x0 as a new array of float64, and the way between such arrays and what the user gave.
 
-    Everything below works on arrays; another structure of x0 needs only another Start.
+    Everything below works on arrays, of a tree on its flat vector.
     """
 
     x0: Float
@@ -33,13 +34,19 @@ class Start:
     fun: Any
     jac: Any
     restore: Callable[[Float], Any]  # an array like x0 as what the user gets
+    tree: Tree | None
 
 
 def as_start(x0: Any, fun: Any, jac: Any) -> Start:
-    point, moderate = as_point(x0)
+    tree = as_tree(x0)
+    point, moderate = as_point(x0) if tree is None else (tree.x0, tree.moderate)
     if point.size == 0:
         raise ValueError("`x0` must have at least one component; it has none")
-    return Start(point, moderate, fun, jac, _restored)
+    if tree is None:
+        return Start(point, moderate, fun, jac, _restored, None)
+    if fun is not None:
+        fun = tree.wrap_both(fun) if jac is True else tree.wrap(fun)
+    return Start(point, moderate, fun, tree.wrap_gradient(jac) if callable(jac) else jac, tree.unflatten, tree)
 
 
 def _restored(x: Float) -> Any:
@@ -69,8 +76,10 @@ class Objective:
             options, jac = {"method": jac, **options}, None
         check_options(options, tuple(name for name in OPTIONS if name not in ("bounds", "indices")))
         start = as_start(x0, fun, None if jac is False else jac)
-        self.x0, self.restore, jac = start.x0, start.restore, start.jac
-        self.options = {name: value for name, value in options.items() if name != "kwargs"}
+        self.x0, self.restore, self.tree, jac = start.x0, start.restore, start.tree, start.jac
+        self.options = self.flat_options(options)
+        if self.tree is not None:
+            bounds = self.tree.bounds(bounds) if isinstance(bounds, tuple) else bounds
         if jac is not None and jac is not True and not callable(jac):
             raise TypeError(f"`jac` must be callable, True, a method or None; it is {describe(jac)}")
         if jac is not None and self.options:
@@ -99,6 +108,11 @@ class Objective:
         else:
             self.gradient, self.free_values = self.bound(jac), False
         self.values = one_number
+
+    def flat_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Those of a derivative, but kwargs; of a tree for its flat vector."""
+        option = (lambda name, value: value) if self.tree is None else self.tree.option
+        return {name: option(name, value) for name, value in options.items() if name != "kwargs"}
 
     def bound(self, function: Any) -> Callable[..., Any]:
         """Another function of (x, *args) with the keywords of fun."""

@@ -46,8 +46,8 @@ def sgd(
     ----------
     fun : callable ``fun(x, *batch)``, or None where jac is given
         The loss of some rows of the data, as a mean, so that the learning rate does not depend on their number.
-    x0 : array_like of any shape, or number
-        The start, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The start, real and finite. A tree, as in `gradient`: x and jac have its structure; history["x"] is flat.
     data : array_like, or tuple of array_likes with equal first axes
         A row for each sample. fun and jac get the same rows of each, as so many arguments.
     jac : callable ``jac(x, *batch)``, True, a method, or None

@@ -69,7 +69,9 @@ class Tree:
     def __init__(self, x0: Any, unpack: bool) -> None:
         self.unpack = unpack
         leaves, names = self._open(x0)
-        points = [as_point(leaf, name)[0] for leaf, name in zip(leaves, names, strict=True)]
+        found = [as_point(leaf, name) for leaf, name in zip(leaves, names, strict=True)]
+        points = [point for point, _ in found]
+        self.moderate = all(moderate for _, moderate in found)
         self.names = names
         self.shapes = [point.shape for point in points]
         self.ends = np.cumsum([point.size for point in points], dtype=int).tolist()
@@ -141,12 +143,22 @@ class Tree:
     def wrap_gradient(self, jac: Any) -> Callable[..., Any]:
         """jac, which returns a tree as x0 (or the flat vector), as a function from the flat vector to a flat one."""
         by_tree = self.wrap(jac)
+        return lambda x, *args, **kwargs: self._flat_gradient(by_tree(x, *args, **kwargs))
 
-        def flat_gradient(x: Float, *args: Any, **kwargs: Any) -> Any:
-            value = by_tree(x, *args, **kwargs)
-            return value if value is None or isinstance(value, np.ndarray) else self.flatten(value, "jac")
+    def wrap_both(self, fun: Any) -> Callable[..., Any]:
+        """fun, which returns its value and its gradient, as a function of the flat vector that returns a flat one."""
+        by_tree = self.wrap(fun)
 
-        return flat_gradient
+        def value_and_flat_gradient(x: Float, *args: Any, **kwargs: Any) -> Any:
+            both = by_tree(x, *args, **kwargs)
+            if not isinstance(both, tuple | list) or len(both) != 2:
+                return both  # for others to complain
+            return both[0], self._flat_gradient(both[1])
+
+        return value_and_flat_gradient
+
+    def _flat_gradient(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, np.ndarray) else self.flatten(value, "jac")
 
     def option(self, name: str, value: Any) -> Any:
         """A step, scale or bound: a number, one flat array, or of x0's structure with numbers or arrays in it."""

@@ -325,3 +325,105 @@ class TestErrors:
             TypeError, match=r"`x0` must be a real number or an array of them; it is \{'a': 1.0\} \(dict\)"
         ):
             numdiff.jacobian(lambda p: p["a"], {"a": 1.0})
+
+
+START = {"w": np.array([1.0, 2.0]), "b": 3.0}
+
+
+class TestDescents:
+    """The three descents on a tree and on its flat vector: the same numbers, in the structure of x0."""
+
+    A = np.array([[3.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]])  # by (b, w0, w1)
+    CENTRE = np.array([1.0, -2.0, 0.5])
+    FLAT = np.array([3.0, 1.0, 2.0])
+
+    @staticmethod
+    def flat(p):
+        return np.array([p["b"], *p["w"]])
+
+    @staticmethod
+    def tree(x):
+        return {"b": x[0], "w": x[1:]}
+
+    def bowl(self, x):
+        return 0.5 * (x - self.CENTRE) @ self.A @ (x - self.CENTRE)
+
+    def slope(self, x):
+        return self.A @ (x - self.CENTRE)
+
+    def check(self, found, expected):
+        assert list(found.x) == list(found.jac) == ["w", "b"]
+        assert np.array_equal(self.flat(found.x), expected.x)
+        assert np.array_equal(self.flat(found.jac), expected.jac)
+        for name in ("fun", "nit", "nfev", "njev", "status"):
+            assert found[name] == expected[name]
+        for name, values in expected.history.items():
+            assert np.array_equal(found.history[name], values)
+        np.testing.assert_allclose(self.flat(found.x), self.CENTRE, atol=1e-4)
+        assert START["w"].tolist() == [1, 2]
+
+    @pytest.mark.parametrize("way", ["numerical", "jac", "both", "flat jac"])
+    def test_gradient_descent(self, way):
+        options = {"learning_rate": 0.3, "history": True, "bounds": (-5.0, 5.0)}
+        fun, flat_fun = lambda p: self.bowl(self.flat(p)), self.bowl
+        jac = flat_jac = None
+        if way == "both":
+            fun, jac = lambda p: (self.bowl(self.flat(p)), self.tree(self.slope(self.flat(p)))), True
+            flat_fun, flat_jac = lambda x: (self.bowl(x), self.slope(x)), True
+        elif way != "numerical":
+            jac, flat_jac = lambda p: self.tree(self.slope(self.flat(p))), self.slope
+            if way == "flat jac":
+                jac = lambda p: self.slope(self.flat(p))  # noqa: E731
+        found = numdiff.gradient_descent(fun, START, jac=jac, **options)
+        self.check(found, numdiff.gradient_descent(flat_fun, self.FLAT, jac=flat_jac, **options))
+
+    def test_bounds_and_steps_of_the_structure_of_x0(self):
+        found = numdiff.gradient_descent(
+            lambda p: self.bowl(self.flat(p)), START, bounds=({"w": [0.0, -9.0], "b": 2.0}, np.inf),
+            learning_rate=0.3, abs_step={"w": 1e-4, "b": 1e-3},
+        )  # fmt: skip
+        assert found.x["b"] == 2.0
+        assert found.x["w"][0] == 0.0
+        np.testing.assert_allclose(
+            found.x["w"][1], 0.5 - 0.5 * 2.0, atol=1e-3
+        )  # a long step has a wide error, where it stops
+
+    def test_newton(self):
+        found = numdiff.newton(
+            lambda p: self.bowl(self.flat(p)), START, history=True,
+            jac=lambda p: self.tree(self.slope(self.flat(p))), hess=lambda p: self.A,
+        )  # fmt: skip
+        self.check(found, numdiff.newton(self.bowl, self.FLAT, jac=self.slope, hess=lambda x: self.A, history=True))
+        assert np.array_equal(found.hess, self.A)
+        numerical = numdiff.newton(lambda p: self.bowl(self.flat(p)), START, x_scale={"w": 1.0, "b": 2.0})
+        assert numerical.kind == "minimum"
+        np.testing.assert_allclose(numerical.hess, self.A, atol=1e-6)
+
+    def test_sgd(self):
+        data = np.random.default_rng(0).normal(size=(50, 3)) * 0.0
+        found = numdiff.sgd(
+            lambda p, rows: self.bowl(self.flat(p) + rows.mean(axis=0)), START, data, rng=1, history=True,
+            epochs=100, learning_rate=0.3,
+        )  # fmt: skip
+        flat = numdiff.sgd(
+            lambda x, rows: self.bowl(x + rows.mean(axis=0)), self.FLAT, data, rng=1, history=True, epochs=100,
+            learning_rate=0.3,
+        )  # fmt: skip
+        self.check(found, flat)
+
+    def test_the_callback_gets_the_structure(self):
+        seen = []
+        numdiff.gradient_descent(
+            lambda p: self.bowl(self.flat(p)), START, maxiter=2, callback=lambda p: seen.append(p["w"].shape)
+        )
+        assert seen == [(2,), (2,)]
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match=r"`overwrite_x` needs `x0` as a contiguous.*\(dict\)"):
+            numdiff.gradient_descent(lambda p: p["a"], {"a": 1.0}, overwrite_x=True)
+        with pytest.raises(ValueError, match="`jac` must have the structure of `x0`"):
+            numdiff.gradient_descent(lambda p: p["a"], {"a": 1.0}, jac=lambda p: {"b": 1.0})
+        with pytest.raises(TypeError, match="with jac=True `fun` must return its value and gradient"):
+            numdiff.gradient_descent(lambda p: p["a"], {"a": 1.0}, jac=True)
+        with pytest.raises(ValueError, match="`x0` must have at least one component"):
+            numdiff.gradient_descent(lambda p: 1.0, {})
