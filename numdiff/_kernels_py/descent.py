@@ -188,7 +188,7 @@ def descend(
             first_norm = norm
         if end >= 0:
             pass
-        elif norm < gtol:
+        elif norm < gtol and (error is None or error[0] <= gtol):
             end = GTOL
         elif nit > 0 and xtol > 0.0 and float(np.fmax.reduce(np.abs(run.x - before), initial=0.0)) <= xtol:
             end = XTOL
