@@ -576,6 +576,14 @@ def test_the_bits_of_both_backends():
                     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 17, 1000, 100_003])
+def test_the_bits_of_a_norm(n):
+    g = np.random.default_rng(n).standard_normal(n)
+    norms = {importlib.import_module(f"numdiff._kernels_{name}").gradient_norm(g) for name in ("c", "py")}
+    assert len(norms) == 1
+    assert norms.pop() == pytest.approx(np.linalg.norm(g), rel=1e-12)
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
 def test_the_norm_of_a_gradient(scale):
     g = np.arange(1.0, 20.0) * scale
