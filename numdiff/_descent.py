@@ -72,7 +72,8 @@ def gradient_descent(
     maxiter : int, default 1000
         The most iterations.
     gtol : float, default 1e-6
-        Stop where the norm of the gradient is below it. Components that push x against a bound do not count.
+        Stop where the norm of the gradient is below it (of a numerical one, if its error is too). Components that push
+        x against a bound do not count.
     xtol : float, default 0
         Stop after a step that moves no coordinate by more.
     ftol : float, default 0

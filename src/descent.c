@@ -165,7 +165,8 @@ static double largest_move(const nd_descent *d)
 /* Why to end at this point, which is finite; -1: go on. */
 static int ended(const nd_descent *d, double last_fx, double far, double first_norm)
 {
-    if (d->norm < d->gtol) {
+    double error = d->error == NULL ? 0.0 : *d->error;
+    if (d->norm < d->gtol && error <= d->gtol) {
         return ND_GTOL;
     }
     if (d->nit > 0) {
@@ -176,7 +177,7 @@ static int ended(const nd_descent *d, double last_fx, double far, double first_n
             return ND_FTOL;
         }
     }
-    if (d->error != NULL && d->norm <= *d->error) {
+    if (d->error != NULL && d->norm <= error) {
         return ND_BELOW_ERROR;
     }
     if (!d->line_search && d->norm > first_norm && d->learning_rate * d->norm > far) {

@@ -245,7 +245,7 @@ typedef int (*nd_observer)(void *context);
 
 /* Why a descent ended. The values are part of numdiff's API. */
 enum {
-    ND_GTOL = 0,            /* norm < gtol */
+    ND_GTOL = 0,            /* norm < gtol, and *error <= gtol */
     ND_MAXITER = 1,         /* nit == maxiter */
     ND_XTOL = 2,            /* no coordinate moved by more than xtol */
     ND_FTOL = 3,            /* the value changed by at most ftol */

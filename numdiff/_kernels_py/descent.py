@@ -27,9 +27,12 @@ _EPS = float(np.finfo(np.float64).eps)
 
 def _lanes(terms: Float) -> float:
     """The sum of terms in the order of the C core: eight sums that take turns."""
-    rows = np.zeros((-(-terms.size // _LANES), _LANES))
-    rows.reshape(-1)[: terms.size] = terms
-    s = (np.add.accumulate(rows, axis=0)[-1] + 0.0).tolist()
+    whole = terms.size - terms.size % _LANES
+    s, rest = [0.0] * _LANES, terms[whole:].tolist()
+    if whole:  # along the first axis NumPy adds row by row; its pairwise sum is for the last one
+        s = (np.add.reduce(terms[:whole].reshape(-1, _LANES), axis=0) + 0.0).tolist()
+    for lane, term in enumerate(rest):
+        s[lane] += term
     return float(((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
 
 
@@ -188,7 +191,7 @@ def descend(
             first_norm = norm
         if end >= 0:
             pass
-        elif norm < gtol:
+        elif norm < gtol and (error is None or error[0] <= gtol):
             end = GTOL
         elif nit > 0 and xtol > 0.0 and float(np.fmax.reduce(np.abs(run.x - before), initial=0.0)) <= xtol:
             end = XTOL
