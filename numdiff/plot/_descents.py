@@ -208,11 +208,11 @@ def animate(
         return line, here, ax.set_title(f"iteration {k}: loss {values[k]:.6g}")
 
     animation = FuncAnimation(ax.figure, show, frames=frames.tolist(), interval=_MILLISECONDS)
-    if ending == ".gif":
+    if file is not None and ending == ".gif":
         animation.save(file, writer=PillowWriter(fps=1000 // _MILLISECONDS))
-    elif ending == ".html":
+    elif file is not None:
         with plt.rc_context({"animation.embed_limit": math.inf}):  # else Matplotlib drops frames beyond 20 MB
-            Path(str(file)).write_text(animation.to_jshtml(), encoding="utf-8")
+            Path(file).write_text(animation.to_jshtml(), encoding="utf-8")
     return animation
 
 
