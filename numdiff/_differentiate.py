@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -78,6 +79,10 @@ class Found:
     steps: Float
     flags: Integers | None
     error: Float | None = None
+    late_error: Callable[[], Float] | None = None  # in place of error: what computes it
+
+    def errors(self) -> Float | None:
+        return self.error if self.late_error is None else self.late_error()
 
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
         value = shaped(self.rows)[()]
@@ -87,7 +92,7 @@ class Found:
         flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
-        flag, error = shaped(flags)[()], shaped(self.error)[()]
+        flag, error = shaped(flags)[()], shaped(self.errors())[()]
         return DerivativeResult(value, error, shaped(steps)[()], self.run.nfev, self.kind, flag)
 
 
@@ -222,8 +227,8 @@ class _Differences:
             flags = np.zeros(shape, np.intp) if flags is None else flags
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
-        error = self._bars(plan, rows, steps_taken, kept) if with_error and kept is not None else None
-        return Found(run, self.kind, rows, steps_taken, flags, error)
+        late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
+        return Found(run, self.kind, rows, steps_taken, flags, late_error=late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
         """Differences by the stencils of the plan, into rows and kept; remarks."""
