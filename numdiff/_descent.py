@@ -136,7 +136,7 @@ def gradient_descent(
     stops = maxiter, tolerance("gtol", gtol), tolerance("xtol", xtol), ftol
     if line_search and rule[1]:
         raise ValueError(f"`line_search` and `momentum` exclude each other; momentum is {momentum!r}")
-    objective = Objective(fun, x0, args, jac, bounds, derivative_options)
+    objective = Objective(fun, x0, args, jac, bounds, derivative_options, stops[1])
     for name, wanted in (("line_search", line_search), ("ftol", ftol)):
         if wanted and not objective.has_fun:
             raise ValueError(f"`{name}` needs the values of `fun`, which is None")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -79,6 +80,7 @@ class Found:
     steps: Float
     flags: Integers | None
     error: Float | None = None
+    late_error: Callable[[], Float] | None = None  # in place of error: what computes it
     tree: Tree | None = None
 
     def gradient(self, indices: Any, full_output: bool) -> Any:
@@ -90,6 +92,9 @@ class Found:
             return self.answer(lambda rows: tree.unflatten(rows.reshape(-1)), full_output)
         return self.answer(lambda rows: rows.reshape(shape)[()], full_output)
 
+    def errors(self) -> Float | None:
+        return self.error if self.late_error is None else self.late_error()
+
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
         value = shaped(self.rows)
         if not full_output:
@@ -98,7 +103,7 @@ class Found:
         flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
-        return DerivativeResult(value, shaped(self.error), shaped(steps), self.run.nfev, self.kind, shaped(flags))
+        return DerivativeResult(value, shaped(self.errors()), shaped(steps), self.run.nfev, self.kind, shaped(flags))
 
 
 def differentiate(
@@ -242,8 +247,8 @@ class _Differences:
             flags = np.zeros(shape, np.intp) if flags is None else flags
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
-        error = self._bars(plan, rows, steps_taken, kept) if with_error and kept is not None else None
-        return Found(run, self.kind, rows, steps_taken, flags, error)
+        late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
+        return Found(run, self.kind, rows, steps_taken, flags, late_error=late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
         """Differences by the stencils of the plan, into rows and kept; remarks."""

@@ -21,6 +21,9 @@ Float = NDArray[np.float64]
 
 _WITH_VALUE = ("forward", "backward", "richardson")  # methods whose evaluations include that at x itself
 
+_LOOK = 16  # gradients: the error of the last of so many is computed in any case
+_CLEAR = 10.0  # times the last error: a gradient above that is clear of it
+
 
 @dataclass
 class Start:
@@ -66,12 +69,14 @@ class Objective:
     nfev : int
         Calls of fun that were made for numerical gradients.
     error : ndarray of one element, or None
-        The norm of the error of the last numerical gradient.
+        The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small.
     free_values : bool
         Whether fun is evaluated at x itself for the gradient.
     """
 
-    def __init__(self, fun: Any, x0: Any, args: Any, jac: Any, bounds: Any, options: dict[str, Any]) -> None:
+    def __init__(
+        self, fun: Any, x0: Any, args: Any, jac: Any, bounds: Any, options: dict[str, Any], gtol: float | None = None
+    ) -> None:
         if isinstance(jac, str):
             options, jac = {"method": jac, **options}, None
         check_options(options, tuple(name for name in OPTIONS if name not in ("bounds", "indices")))
@@ -98,9 +103,10 @@ class Objective:
         self.numerical = jac is None
         self.error: Float | None = None
         self.nfev = 0
+        self._gtol, self._since = gtol, 0
         self._known: Any = None  # of numerical gradients, and of fun that returns both: from the call before
         if jac is None:
-            self.error = np.zeros(1)
+            self.error = None if gtol is None else np.full(1, np.inf)
             self.value, self.gradient = self._value, self._gradient
             self.free_values = method_of(self.options.get("method", "central")) in _WITH_VALUE
         elif jac is True:
@@ -135,14 +141,27 @@ class Objective:
         if not np.isfinite(x).all() or (f0 is not None and not np.isfinite(f0)):
             return np.full(x.size, np.nan)
         bounds = None if self.limits is None else tuple(limit.reshape(x.shape) for limit in self.limits)
-        found = differentiate(self.fun, x, True, f0=f0, bounds=bounds, args=args, with_error=True, **self.options)
+        found = differentiate(
+            self.fun, x, True, f0=f0, bounds=bounds, args=args, with_error=self.error is not None, **self.options
+        )
         self.nfev += found.run.nfev
         slopes = found.rows[:, 0]
         if self.limits is not None:
             slopes = np.where(self.limits[0] == self.limits[1], 0.0, slopes)  # fixed: no derivative, and none needed
-        if self.error is not None and found.error is not None:
-            self.error[0] = _difference.kernels.gradient_norm(np.nan_to_num(found.error[:, 0], posinf=np.inf))
+        if self.error is not None:
+            self._look(found, slopes)
         return slopes
+
+    def _look(self, found: Any, slopes: Float) -> None:
+        """Update the error of the gradient; computed where it may matter, as that takes longer than a gradient does."""
+        assert self.error is not None
+        assert self._gtol is not None
+        norm_of = _difference.kernels.gradient_norm
+        self._since += 1
+        if self.limits is None and self._since < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
+            return
+        self._since = 0
+        self.error[0] = norm_of(np.nan_to_num(found.errors()[:, 0], posinf=np.inf))
 
     def _both(self, x: Float, *args: Any) -> tuple[Any, Any]:
         both = self.fun(x, *args)

@@ -30,6 +30,8 @@ def is_tree(x0: Any) -> bool:
 
     An ndarray of any shape makes a tree, () included; NumPy's scalars are numbers.
     """
+    if isinstance(x0, np.ndarray):  # first, as it is the usual case
+        return False
     if isinstance(x0, dict):
         return True
     if not isinstance(x0, list | tuple):
