@@ -190,6 +190,7 @@ def grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     Returns
     -------
     callable ``g(x, *args, **kwargs)``
+        x may be a dict, list or tuple of arrays, as in `gradient`; then so is what g returns.
 
     Raises
     ------
@@ -259,7 +260,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     Returns
     -------
     callable ``vg(x, *args, **kwargs)``
-        Returns (float, ndarray).
+        Returns (float, ndarray), or (float, a tree of x's structure).
 
     Raises
     ------

@@ -235,6 +235,15 @@ class TestAnimate:
         assert (x[0], x[-1]) == (-5, 5)
         np.testing.assert_allclose(y, x**2)
 
+    def test_a_number_as_the_start(self, tmp_path):
+        import math
+
+        result = numdiff.newton(lambda x: math.exp(x) - math.log(x), 1.75, history=True)
+        animation = numdiff.plot.animate(result, lambda x: math.exp(x) - math.log(x), (0.1, 2), file=tmp_path / "a.gif")
+        line, _, _ = animation._func(4)
+        assert np.array_equal(line.get_xdata(), result.history["x"])
+        assert np.array_equal(line.get_ydata(), result.history["fun"])
+
     def test_html(self, tmp_path):
         file = tmp_path / "descent.html"
         numdiff.plot.animate(descended([4.0, 3.0], steps=2), squares, ((-5, 5), (-5, 5)), file=str(file))

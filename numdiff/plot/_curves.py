@@ -78,7 +78,7 @@ def function(
     fun, args = bind(fun, args, None)
     with np.errstate(all="ignore"):
         slope = derivative(fun, x, args=args, vectorized=vectorized)
-        y = fun(x, *args) if vectorized else [fun(float(at), *args) for at in x]
+        y = fun(x.copy(), *args) if vectorized else [fun(float(at), *args) for at in x]
     y = np.array(y, dtype=np.float64)
     touching = None if tangent is None else _tangent(fun, args, tangent, vectorized)
 

@@ -152,7 +152,7 @@ def animate(
     ----------
     result : result of a descent with history=True
     fun : callable ``fun(x, *args)``
-        The function that went down; gets a float64 array of shape (1,) or (2,).
+        The function that went down; gets a float64 array of shape (2,), or of one variable of x0's shape.
     box : (a, b) or ((a, b), (c, d)), optional
         What to show: of the one variable, or of the two. Default: around the path.
     file : path that ends in .gif or .html, optional
@@ -189,13 +189,13 @@ def animate(
     if ending not in (None, ".gif", ".html"):
         raise ValueError(f"`file` must end in .gif or .html; it is {str(file)!r}")
     values = np.asarray(_history(result)["fun"], dtype=np.float64)
-    points = _points(result)
+    points, shape = _points(result), np.shape(_history(result)["x"])[1:]
     if points.shape[1] not in (1, 2):
         raise ValueError(f"`result` must be of one or two variables to be animated; it has {points.shape[1]}")
     if points.shape[1] == 2:
         ax = contours(fun, _around(points) if box is None else box, args=args, ax=ax)
     else:
-        ax = _graph(fun, points, box, args, ax)
+        ax = _graph(fun, shape, points, box, args, ax)
         points = np.column_stack([points, values])
     (line,) = ax.plot([], [], ".-", color="tab:red", linewidth=1, markersize=4)
     (here,) = ax.plot([], [], "o", color="tab:red")
@@ -231,6 +231,8 @@ def _points(path: Any, variables: int | None = None) -> Float:
     """The points of a result, or of an array, as (k, n)."""
     is_array = isinstance(path, np.ndarray | list | tuple)
     points, _ = as_point(path if is_array else _history(path)["x"], "path")
+    if not is_array and points.ndim == 1:  # x0 was a number
+        points = points[:, None]
     if points.ndim != 2 or not len(points) or variables not in (None, points.shape[1]):
         raise ValueError(f"`path` must be of shape (k, {variables or 'n'}), a point in each row; it is {points.shape}")
     return points
@@ -252,15 +254,15 @@ def _draw_path(ax: Any, points: Float) -> None:
     )  # fmt: skip
 
 
-def _graph(fun: Any, points: Float, box: Any, args: tuple[Any, ...], ax: Any) -> Any:
-    """The graph of a function of an array of one number."""
+def _graph(fun: Any, shape: tuple[int, ...], points: Float, box: Any, args: tuple[Any, ...], ax: Any) -> Any:
+    """The graph of a function of an array of one number, of that shape."""
     sides, _ = as_point(_around(points)[0] if box is None else box, "box")
     if sides.shape != (2,) or not sides[0] < sides[1]:
         raise ValueError(f"`box` must be (a, b) with a < b; it is {box!r}")
     fun, args = bind(fun, args, None)
     x = np.linspace(sides[0], sides[1], _POINTS)
     with np.errstate(all="ignore"):
-        y = [one_number(fun(np.array([at]), *args)) for at in x]
+        y = [one_number(fun(np.full(shape, at), *args)) for at in x]
     ax = axes_for(ax)
     ax.plot(x, y, color="0.4")
     ax.set_xlim(sides)
