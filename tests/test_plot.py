@@ -54,6 +54,11 @@ class TestFunction:
         np.testing.assert_allclose(y, 2 + 6 * (x - 1), rtol=1e-9)
         assert [*point.get_xdata(), *point.get_ydata()] == [1, 2]
 
+    def test_a_tangent_ends_with_the_curve(self):
+        for at, ends in ((0, [0, 0.5]), (4, [3.5, 4])):
+            ax = numdiff.plot.function(np.sin, 0, 4, tangent=at)
+            assert ax.lines[2].get_xdata().tolist() == ends
+
     def test_on_given_axes_and_point_by_point(self):
         import math
 
@@ -244,7 +249,8 @@ class TestAnimate:
         assert np.array_equal(line.get_xdata(), result.history["x"])
         assert np.array_equal(line.get_ydata(), result.history["fun"])
 
-    def test_html(self, tmp_path):
+    def test_html(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(matplotlib.rcParams, "animation.embed_limit", 0.001)  # shall not drop frames
         file = tmp_path / "descent.html"
         numdiff.plot.animate(descended([4.0, 3.0], steps=2), squares, ((-5, 5), (-5, 5)), file=str(file))
         page = file.read_text(encoding="utf-8")

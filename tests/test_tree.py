@@ -158,6 +158,11 @@ def test_two_zero_dimensional_arrays_are_a_tree():
     assert isinstance(g, tuple)
 
 
+def test_near_overflow():
+    assert not as_tree({"a": np.ones(2), "b": 1e305}).moderate
+    assert as_tree({"a": np.ones(2), "b": 1e100}).moderate
+
+
 def test_an_empty_dict():
     assert numdiff.gradient(lambda p: 1.0, {}) == {}
     assert numdiff.hessian(lambda p: 1.0, {}).shape == (0, 0)
@@ -311,6 +316,10 @@ class TestErrors:
             ValueError, match=r"`jac\['b'\]` must have the shape of `x0\['b'\]`, \(1, 1\); it has \(2,\)"
         ):
             numdiff.hessian(None, p, jac=lambda p: {"w": p["w"], "b": np.ones(2)})
+        with pytest.raises(ValueError, match=r"`jac\['w'\]` must have the shape of `x0\['w'\]`, \(1, 2\); it has \(\)"):
+            numdiff.hessian(None, p, jac=lambda p: {"w": 1.0, "b": p["b"]})
+        one = numdiff.hessian(None, p, jac=lambda p: {"w": 2 * p["w"], "b": [3 * p["b"].sum()]})  # one number will do
+        np.testing.assert_allclose(one, np.diag([3, 2, 2]), atol=1e-8)
         with pytest.raises(TypeError, match="`jac` returned None"):
             numdiff.hessian(None, p, jac=lambda p: None)
 
@@ -391,7 +400,7 @@ class TestDescents:
     def test_newton(self):
         found = numdiff.newton(
             lambda p: self.bowl(self.flat(p)), START, history=True,
-            jac=lambda p: self.tree(self.slope(self.flat(p))), hess=lambda p: self.A,
+            jac=lambda p: self.tree(self.slope(self.flat(p))), hess=lambda p: self.A + 0 * p["b"],
         )  # fmt: skip
         self.check(found, numdiff.newton(self.bowl, self.FLAT, jac=self.slope, hess=lambda x: self.A, history=True))
         assert np.array_equal(found.hess, self.A)
