@@ -19,7 +19,7 @@ ENDS: Final = {
     kernels.FTOL: (True, "The last change of fun is within `ftol`."),
     kernels.NOT_FINITE: (
         False,
-        "fun or its gradient is nan or inf at the next point; `x` is the best or the last finite one.",
+        "fun or its gradient is nan or inf; `x` is the best or the last point before, if there is any.",
     ),
     kernels.DIVERGED: (
         False,

@@ -82,7 +82,8 @@ def newton(
     -------
     DescentResult
         With three more: hess, the Hessian at x, (n, n); its eigenvalues, ascending; and kind: "minimum", "maximum",
-        "saddle" or, where an eigenvalue is no larger than the error of the Hessian or x was not found, "undetermined".
+        "saddle", or "undetermined" where x was not found, or an eigenvalue is no larger than the error of the Hessian
+        and its change in the last step.
         nhev counts Hessians.
 
     Raises
@@ -145,6 +146,8 @@ class _Run:
         self.nit = self.nfev = self.njev = self.nhev = 0
         self.fx = math.nan
         self.found = False  # any gradient yet
+        self.changed = 0.0  # how far the last step may have moved the eigenvalues
+        self.hess: Float
         self.eigenvalues: Float
         self.vectors: Float
 
@@ -162,16 +165,17 @@ class _Run:
         g = np.full(x.shape, np.nan)
         if np.isfinite(x).all():
             self.njev += 1
-            g = objective.gradients(objective.gradient(x.copy(), *objective.args)).reshape(x.shape)
+            g = np.array(objective.gradients(objective.gradient(x.copy(), *objective.args))).reshape(x.shape)
         hess, error = np.full((x.size, x.size), np.nan), 0.0
         if np.isfinite(g).all():
             self.nhev += 1
             hess, error = self.hessian(x)
         finite = bool(np.isfinite(hess).all())
         if finite or not self.found:
+            self.changed = float(np.abs(hess - self.hess).sum(axis=1).max()) if self.found else 0.0
             self.found = True
             self.x, self.g, self.hess, self.error, self.fx = x, g, hess, error, math.nan
-            self.norm = float(_difference.kernels.gradient_norm(np.ascontiguousarray(g)))
+            self.norm = float(_difference.kernels.gradient_norm(g))
             self.eigenvalues, self.vectors = np.full(x.size, np.nan), np.full(hess.shape, np.nan)
             if finite:
                 self.eigenvalues, self.vectors = np.linalg.eigh(hess)
@@ -234,6 +238,7 @@ class _Run:
             if not finite:
                 return NOT_FINITE
             if small:
+                self.error += self.changed  # where they tend to 0, as at x^4, those here do not tell the kind
                 return XTOL
             self.nit += 1
 

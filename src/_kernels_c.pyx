@@ -503,6 +503,9 @@ cdef int observed(void *context) except -1:
         if now < self.due:
             return 0
         self.due = now + self.interval
+    if d.slope != d.g:  # it may call the gradient, which may use its memory again
+        memmove(d.g, d.slope, <size_t>d.n * sizeof(double))
+        d.slope = d.g
     return self.observe(self.x, d.nit, d.fx, d.norm) is True
 
 

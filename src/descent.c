@@ -115,24 +115,31 @@ static int evaluate(nd_descent *d, double *fx, double **g)
 }
 
 /* The value, if it is asked for and not known, and the gradient. */
-static int evaluate_both(nd_descent *d, int known, double **g)
+static int evaluate_both(nd_descent *d, int known)
 {
     int status = ND_OK;
     if (d->values && !known) {
         status = evaluate(d, &d->fx, NULL);
     }
-    *g = d->g;
-    return status != ND_OK ? status : evaluate(d, NULL, g);
+    d->slope = d->g;
+    return status != ND_OK ? status : evaluate(d, NULL, &d->slope);
+}
+
+/* Let the gradient be in g, where nothing but this file changes it. */
+static void own_slope(nd_descent *d)
+{
+    if (d->slope != d->g) {
+        memmove(d->g, d->slope, (size_t)d->n * sizeof(double));
+        d->slope = d->g;
+    }
 }
 
 /* x = before - t g for the first t that lowers f enough; f there is fx. 0, ND_NO_DECREASE or a stop. */
-static int search_line(nd_descent *d, const double *g)
+static int search_line(nd_descent *d)
 {
     double t = d->learning_rate, from = d->fx;
     memcpy(d->before, d->x, (size_t)d->n * sizeof(double));
-    if (g != d->g) {
-        memcpy(d->g, g, (size_t)d->n * sizeof(double)); /* the next call may change it */
-    }
+    own_slope(d); /* the next call may change it */
     for (int halving = 0; halving <= ND_HALVINGS; halving++, t *= 0.5) {
         for (ptrdiff_t i = 0; i < d->n; i++) {
             double to = d->before[i] - t * d->g[i];
@@ -192,15 +199,14 @@ int nd_descend(nd_descent *descent)
     size_t size = (size_t)d->n * sizeof(double);
     double size_of_x0 = norm(d->n, d->x), far = ND_FAR * (size_of_x0 > 1.0 ? size_of_x0 : 1.0);
     double first_norm = 0.0, last_fx = 0.0, best_fx = INFINITY;
-    double *g = d->g;
     int end = -1, searched = 0;
 
     for (;;) {
-        int status = evaluate_both(d, searched, &g);
+        int status = evaluate_both(d, searched);
         if (status != ND_OK) {
             return status;
         }
-        d->norm = nd_gradient_norm(d, g);
+        d->norm = nd_gradient_norm(d, d->slope);
         if (!isfinite(d->norm) || (d->values && !isfinite(d->fx))) {
             end = ND_NOT_FINITE;
             if (d->nit > 0) {
@@ -224,43 +230,40 @@ int nd_descend(nd_descent *descent)
         if (d->values && d->fx <= best_fx) {
             best_fx = d->fx;
             memcpy(d->best, d->x, size);
-            memcpy(d->best_g, g, size);
+            memcpy(d->best_g, d->slope, size);
         }
         if (end >= 0) {
             break;
         }
         last_fx = d->fx;
         if (d->line_search) {
-            status = search_line(d, g);
+            status = search_line(d);
             if (status < 0) {
                 return status;
             }
-            g = d->g;
             if (status > 0) {
                 end = status;
                 break;
             }
             searched = 1;
         } else {
-            nd_step(d, g);
+            nd_step(d, d->slope);
         }
         d->nit++;
     }
 
     if (d->values && isfinite(best_fx) && (end == ND_NOT_FINITE || best_fx < d->fx - 4.0 * DBL_EPSILON * fabs(d->fx))) {
         memcpy(d->x, d->best, size);
-        g = d->best_g;
+        d->slope = d->best_g;
         d->fx = best_fx;
     } else if (end == ND_NOT_FINITE && d->njev > 1) {
         memcpy(d->x, d->before, size);
-        int status = evaluate_both(d, 0, &g);
+        int status = evaluate_both(d, 0);
         if (status != ND_OK) {
             return status;
         }
     }
-    d->norm = nd_gradient_norm(d, g);
-    if (g != d->g) {
-        memmove(d->g, g, size);
-    }
+    d->norm = nd_gradient_norm(d, d->slope);
+    own_slope(d);
     return end;
 }

@@ -240,7 +240,8 @@ int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, c
  * must not write into x, and may exchange it, as in nd_point. */
 typedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g, void *context);
 
-/* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop. */
+/* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop.
+ * Where it may change the memory that slope points to, it moves the gradient from there to g first, and slope too. */
 typedef int (*nd_observer)(void *context);
 
 /* Why a descent ended. The values are part of numdiff's API. */
@@ -279,6 +280,7 @@ typedef struct nd_descent {
     double *x;                 /* n: the start; on return the result */
     double *v;                 /* n, zero on entry; NULL without momentum */
     double *g;                 /* n: on return the gradient at x */
+    double *slope;             /* in between, where the gradient at x is: g, or where the objective has it */
     double *before;            /* workspace, n: the point before x */
     double *seen;              /* workspace, n: what x was before a call */
     double *best, *best_g;     /* workspace, n each; NULL without values */

@@ -73,6 +73,7 @@ cdef extern from "numdiff.h":
         double *x
         double *v
         double *g
+        double *slope
         double *before
         double *seen
         double *best

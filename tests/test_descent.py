@@ -615,6 +615,16 @@ def test_callback_with_x_costs_no_call_of_fun(counted):
     assert len({x.tobytes() for x in path}) == 5
 
 
+@pytest.mark.parametrize("history", [False, True])
+def test_callback_that_calls_jac_which_uses_a_buffer(history):
+    jac = Buffer(2)
+    result = gradient_descent(
+        quadratic, START, jac=jac, maxiter=12, gtol=0, callback=lambda xk: jac(xk + 5), history=history
+    )
+    np.testing.assert_array_equal(result.x, EXPECTED)
+    np.testing.assert_array_equal(result.jac, 2 * EXPECTED)
+
+
 @pytest.mark.parametrize("how", ["true", "StopIteration"])
 def test_callback_stops(how):
     def callback(xk):

@@ -105,6 +105,13 @@ def test_a_flat_minimum_is_undetermined():
     assert (result.success, result.kind) == (True, "undetermined")
 
 
+@pytest.mark.parametrize("power", [3, 4])
+def test_curvature_that_vanishes_at_the_point(power):
+    result = newton(lambda x: x**power, 1.0)
+    assert (result.success, result.kind) == (True, "undetermined")
+    assert abs(result.x) < 1e-3
+
+
 @GIVEN
 def test_rosenbrock(given):
     result = search(rosen, [1.2, 1.3, 1.5], rosen_der, rosen_hess, given)
@@ -164,6 +171,24 @@ def test_x0_is_not_changed_and_jac_may_write():
     x0 = np.array([4.0, 4.0])
     assert newton(quartic, x0, jac=jac, hess=quartic_hessian).nit == 7
     np.testing.assert_array_equal(x0, [4, 4])
+
+
+def test_jac_and_hess_that_use_a_buffer():
+    g, H = np.empty(2), np.empty((2, 2))
+
+    def jac(p):
+        g[:] = quartic_slope(p)
+        return g
+
+    def hess(p):
+        H[:] = quartic_hessian(p)
+        return H
+
+    for options in ({}, {"hess": hess}):
+        expected = newton(quartic, [4.0, 4.0], jac=quartic_slope, **({"hess": quartic_hessian} if options else {}))
+        result = newton(quartic, [4.0, 4.0], jac=jac, **options)
+        np.testing.assert_array_equal(result.x, expected.x)
+        np.testing.assert_array_equal(result.jac, expected.jac)
 
 
 def test_shapes_and_kwargs():

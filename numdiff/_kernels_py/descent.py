@@ -205,6 +205,7 @@ def descend(
             end = MAXITER
         if observe is not None and (not interval or monotonic() >= due):
             due = monotonic() + interval
+            g = g.copy()  # it may call the gradient, which may use its memory again
             if observe(run.array, nit, fx, norm) is True and end < 0:
                 end = OBSERVER_ENDED
         if with_values and fx <= best[0]:
