@@ -78,11 +78,11 @@ class Found:
     rows: Float
     steps: Float
     flags: Integers | None
-    error: Float | None = None
-    late_error: Callable[[], Float] | None = None  # in place of error: what computes it
+    errors: Float | Callable[[], Float] | None = None  # or what computes them, where that is needed
 
-    def errors(self) -> Float | None:
-        return self.error if self.late_error is None else self.late_error()
+    @property
+    def error(self) -> Float | None:
+        return self.errors() if callable(self.errors) else self.errors
 
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
         value = shaped(self.rows)[()]
@@ -92,7 +92,7 @@ class Found:
         flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
-        flag, error = shaped(flags)[()], shaped(self.errors())[()]
+        flag, error = shaped(flags)[()], shaped(self.error)[()]
         return DerivativeResult(value, error, shaped(steps)[()], self.run.nfev, self.kind, flag)
 
 
@@ -228,7 +228,7 @@ class _Differences:
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
         late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
-        return Found(run, self.kind, rows, steps_taken, flags, late_error=late)
+        return Found(run, self.kind, rows, steps_taken, flags, late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
         """Differences by the stencils of the plan, into rows and kept; remarks."""
