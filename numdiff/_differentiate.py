@@ -79,9 +79,12 @@ class Found:
     rows: Float
     steps: Float
     flags: Integers | None
-    error: Float | None = None
-    late_error: Callable[[], Float] | None = None  # in place of error: what computes it
+    errors: Float | Callable[[], Float] | None = None  # or what computes them, where that is needed
     tree: Tree | None = None
+
+    @property
+    def error(self) -> Float | None:
+        return self.errors() if callable(self.errors) else self.errors
 
     def gradient(self, indices: Any, full_output: bool) -> Any:
         """The answer for a function of one value: in the structure or the shape of x0, flat by indices."""
@@ -92,9 +95,6 @@ class Found:
             return self.answer(lambda rows: tree.unflatten(rows.reshape(-1)), full_output)
         return self.answer(lambda rows: rows.reshape(shape)[()], full_output)
 
-    def errors(self) -> Float | None:
-        return self.error if self.late_error is None else self.late_error()
-
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
         value = shaped(self.rows)
         if not full_output:
@@ -103,7 +103,7 @@ class Found:
         flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
-        return DerivativeResult(value, shaped(self.errors()), shaped(steps), self.run.nfev, self.kind, shaped(flags))
+        return DerivativeResult(value, shaped(self.error), shaped(steps), self.run.nfev, self.kind, shaped(flags))
 
 
 def differentiate(
@@ -248,7 +248,7 @@ class _Differences:
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
         late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
-        return Found(run, self.kind, rows, steps_taken, flags, late_error=late)
+        return Found(run, self.kind, rows, steps_taken, flags, late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
         """Differences by the stencils of the plan, into rows and kept; remarks."""

@@ -98,7 +98,8 @@ def newton(
     callback that takes intermediate_result, at every point.
 
     The Hessian counts as singular, and the search ends with status 8, where the least of its eigenvalues is not above
-    its own error: a numerical Hessian is never exactly singular. It is taken as symmetric and solved through its
+    its own error: a numerical Hessian is never exactly singular. Where that error is only guessed and so large, the
+    Hessian is taken once more, by "richardson", which measures it. It is taken as symmetric and solved through its
     eigenvalues. Nocedal and Wright, Numerical Optimization, section 3.3.
 
     Examples
@@ -193,15 +194,23 @@ class _Run:
             value = array.astype(np.float64).reshape(n, n)
             value = 0.5 * (value + value.T)
             return value, n * EPS * float(np.abs(value).max())
-        options = {"args": objective.args, "full_output": True, **self.options}
+        value, error = self.numerical(x, self.options)
+        guessed = self.options.get("method") != "richardson" and bool(np.isfinite(value).all())
+        if guessed and not (np.abs(np.linalg.eigvalsh(value)) > error).all():
+            # That error is a cautious guess; this one is measured, with longer steps.
+            closer = {name: option for name, option in self.options.items() if name == "x_scale"}
+            value, error = self.numerical(x, {**closer, "method": "richardson"})
+        return value, error
+
+    def numerical(self, x: Float, options: dict[str, Any]) -> tuple[Float, float]:
+        objective, n = self.objective, x.size
         if objective.numerical:
-            found = hessian(objective.fun, x, **options)
+            found = hessian(objective.fun, x, args=objective.args, full_output=True, **options)
             self.nfev += found.nfev
         else:
-            found = hessian(None, x, jac=objective.gradient, **options)
+            found = hessian(None, x, jac=objective.gradient, args=objective.args, full_output=True, **options)
             self.njev += found.nfev
-        error = np.reshape(found.error, (n, n))
-        value = np.reshape(found.value, (n, n))
+        value, error = np.reshape(found.value, (n, n)), np.reshape(found.error, (n, n))
         # no eigenvalue moves by more than the norm of a perturbation, and that is at most the largest sum of a row
         return value, float(np.abs(error).sum(axis=1).max()) if np.isfinite(value).all() else 0.0
 

@@ -161,7 +161,7 @@ class Objective:
         if self.limits is None and self._since < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
             return
         self._since = 0
-        self.error[0] = norm_of(np.nan_to_num(found.errors()[:, 0], posinf=np.inf))
+        self.error[0] = norm_of(np.nan_to_num(found.error[:, 0], posinf=np.inf))
 
     def _both(self, x: Float, *args: Any) -> tuple[Any, Any]:
         both = self.fun(x, *args)

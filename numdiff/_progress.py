@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._extra import missing
+
 
 class Progress:
     """A callback that shows a bar; made by `progress`."""
@@ -14,7 +16,7 @@ class Progress:
         try:
             from tqdm import tqdm
         except ImportError as error:
-            raise ImportError("numdiff.progress needs tqdm: python -m pip install 'numdiff[progress]'") from error
+            raise missing("numdiff.progress", "tqdm", "progress") from error
         self.make = tqdm
         self.options = {"mininterval": self.interval, **options}
         self.bar: Any = None
@@ -65,7 +67,7 @@ def progress(**options: Any) -> Progress:
     Raises
     ------
     ImportError
-        tqdm is not installed: ``python -m pip install 'numdiff[progress]'``.
+        tqdm is not installed (the extra "progress").
 
     Notes
     -----
