@@ -116,3 +116,35 @@ def check_hessian(found, x):
     """Of rosen; 1e-5: statsmodels' steps are its own."""
     exact = rosen_hess(x)
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A gradient, and the plain loop that descends along it."""
+
+    name: str
+    jac: Callable[[Any], Any]
+    rate: float = 1e-4
+
+    def loop(self, x, steps):
+        for _ in range(steps):
+            x = x - self.rate * self.jac(x)
+        return x
+
+    def bare_calls(self, x, steps):
+        """jac at every point, as gradient_descent calls it, and nothing else."""
+        return partial(_exhaust, self.jac, x, steps + 1)
+
+
+def repeated(count, call, *args):
+    for _ in range(count):
+        call(*args)
+
+
+def descents(n):
+    """A gradient that costs nothing but its call, and the least that NumPy can do."""
+    known = np.full(n, 1e-3)
+    return [Descent("jac = a known array", lambda x: known), Descent("jac = 2x", lambda x: 2 * x)]
+
+
+DESCENT = {2: 5000, 100: 5000, 100_000: 500}  # n: steps

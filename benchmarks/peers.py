@@ -41,6 +41,13 @@ if statsmodels is not None:
     APPROX_FPRIME["statsmodels"] = FORWARD["statsmodels"] = statsmodels.approx_fprime
     CENTRAL["statsmodels"] = partial(statsmodels.approx_fprime, centered=True)
 
+
+def descent(case, x, steps):
+    return numdiff.gradient_descent(None, x, jac=case.jac, learning_rate=case.rate, maxiter=steps, gtol=0).x
+
+
+DESCENT = {NUMDIFF: descent, "numpy": lambda case, x, steps: case.loop(x, steps)}
+
 HESSIAN = {NUMDIFF: lambda x, fun: numdiff.hessian(fun, x)}
 if statsmodels is not None:
     HESSIAN["statsmodels"] = statsmodels.approx_hess3

@@ -37,8 +37,11 @@ HESSIAN = "hessian, central from values: how many times faster than"
 END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
 CURVES = "derivative: numdiff's time over that of two evaluations of fun"
 CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
+DESCENT = "gradient_descent: how many times faster than the NumPy loop x = x - lr * jac(x)"
+DESCENT_ADDED = "gradient_descent: ns that an iteration adds to the bare calls of jac (the peer)"
+DESCENT_PASSES = "gradient_descent: that time over one read and one write of n numbers (np.copyto)"
 MEMORY = "Memory: peak beside the result, in units of n doubles"
-AT_MOST = (LIMIT, CURVES, MEMORY)  # elsewhere more is better
+AT_MOST = (LIMIT, CURVES, DESCENT_ADDED, DESCENT_PASSES, MEMORY)  # elsewhere more is better
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -70,6 +73,10 @@ TARGETS = {
     (CURVES_FASTER, "x^2", 1_000_000): {"c": 150},
     (CURVES_FASTER, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 8},
     (CURVES_FASTER, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 30},
+    (DESCENT, "jac = a known array", 2): {"c": 3},
+    (DESCENT_ADDED, "jac = a known array", 2): {"c": 250},
+    (DESCENT_ADDED, "jac = 2x", 2): {"c": 250},
+    (DESCENT_PASSES, "jac = a known array", 100_000): {"c": 1},
     (MEMORY, "approx_fprime, constant", 1_000_000): {"c": 4, "python": 4},
     (MEMORY, "gradient, constant", 1_000_000): {"c": 4, "python": 4},
 }
@@ -271,6 +278,27 @@ def curve_rows(clock, clock_of_scipy, peers, n):
             yield compare(CURVES_FASTER, curve.name, n, times, name)
 
 
+def descent_rows(clock, peers):
+    """Times of the rows are of one step; those of numdiff less the bare calls are the median of the turns too."""
+    for n, steps in cases.DESCENT.items():
+        x, twin = cases.point(n), np.empty(n)
+        for case in cases.descents(n):
+            cases.check_bits(peers.descent(case, x, steps), case.loop(x, steps))
+            times = clock.race(
+                numdiff=partial(peers.descent, case, x, steps),
+                numpy=partial(case.loop, x, steps),
+                bare=case.bare_calls(x, steps),
+                copy=partial(cases.repeated, steps, np.copyto, twin, x),
+            )
+            times = {name: seconds / steps for name, seconds in times.items()}
+            yield compare(DESCENT, case.name, n, times, "numpy")
+            added = times["numdiff"] - times["bare"]
+            row = compare(DESCENT_ADDED, case.name, n, times, "bare")
+            yield replace(row, ratio=float(np.median(1e9 * added)))
+            if n == max(cases.DESCENT):
+                yield compare(DESCENT_PASSES, case.name, n, {**times, "numdiff": added}, "copy")
+
+
 def measure(quick):
     """The rows of this process's backend."""
     import peers  # here, for the parent must run where one of the backends does not load
@@ -282,6 +310,7 @@ def measure(quick):
         *limit_rows(clock, peers),
         *hessian_rows(clock, peers),
         *minimize_rows(clock, peers),
+        *descent_rows(clock, peers),
     ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
@@ -302,7 +331,20 @@ def measure_in_subprocess(backend, quick):
 def table(found):
     """The lines of the table; found: the rows of each backend."""
     keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
-    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, CURVES, CURVES_FASTER, MEMORY)
+    sections = (
+        FASTER,
+        FASTER_THAN_STATSMODELS,
+        CEILING,
+        LIMIT,
+        HESSIAN,
+        END_TO_END,
+        CURVES,
+        CURVES_FASTER,
+        DESCENT,
+        DESCENT_ADDED,
+        DESCENT_PASSES,
+        MEMORY,
+    )
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)
     columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ._differentiate import check_options, derivative_callable, differentiate
 
-_OPTIONS: Final = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
+OPTIONS: Final = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs")
 
 
 def gradient(
@@ -27,17 +27,21 @@ def gradient(
     noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
+    unpack: bool = False,
     full_output: bool = False,
 ) -> Any:
-    """The gradient of a function of an array that returns one number.
+    """The gradient of a function of an array, or of several arrays, that returns one number.
 
     Parameters
     ----------
     fun : callable ``fun(x, *args, **kwargs)``
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number: 1.0, a
         NumPy scalar, or an array or list of one element.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The point, real and finite. A list or tuple of plain numbers, nested or not, is an array, as NumPy has it. A
+        dict, and a list or tuple with a dict or an ndarray inside (of any shape, () included; NumPy's scalars are
+        numbers), is a tree: fun gets the same structure, with float64 arrays in place of the arrays, numbers and lists
+        of numbers, and the answer has it too. Trees need optree (the extra "pytree").
     method : {"central", "forward", "backward", "richardson", "complex"}
         Also by SciPy's names: "3-point", "2-point", "cs". "richardson" extrapolates central differences at steps it
         chooses for each component, and measures its error. "complex" is for analytic functions that take complex
@@ -62,17 +66,23 @@ def gradient(
         "estimate" asks `estimate_noise`, and stays with rounding where that cannot tell.
     args, kwargs : tuple, dict
         Further arguments of fun.
+    unpack : bool
+        x0 is a tuple of the arguments of fun, numbers or arrays: fun(*x0, *args, **kwargs). The answer is a tuple.
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead.
 
     Returns
     -------
     ndarray of x0's shape (a float for a number; of the length of indices), or DerivativeResult
+        For a tree x0's structure, of value, error, step and flag alike.
 
     Raises
     ------
     TypeError
-        x0, a step or a bound that is no real number; fun returns None, a bool, text or a complex number.
+        x0, a step or a bound that is no real number; fun returns None, a bool, text or a complex number; unpack where
+        x0 is no tuple or list.
+    ImportError
+        x0 is a tree, and optree is not installed.
     ValueError
         x0 with nan or inf, or outside the bounds by more than rounding; steps that are not positive, or too small to
         be felt; fun returns more than one number; "complex" where fun is not analytic; an unknown method.
@@ -89,18 +99,23 @@ def gradient(
     size 1: 1e-11, 1e-8, 1e-8, 1e-16. Nocedal and Wright, Numerical Optimization, section 8.1; Squire and Trapp, SIAM
     Review 40 (1998).
 
+    A tree is differentiated by its n numbers as one flat vector: dicts in the order of their sorted keys, arrays in C
+    order. indices count in it. Steps, x_scale and bounds may be numbers, flat arrays, or trees of x0's structure.
+
     Examples
     --------
     >>> import numpy as np, numdiff
     >>> numdiff.gradient(lambda x: x[0] ** 2 * x[1], [3.0, 2.0])
     array([12.,  9.])
+    >>> by_q, by_x = numdiff.gradient(lambda q, x: q * (x @ x), (2.0, np.array([3.0, 4.0])), unpack=True)
+    >>> float(by_q.round(6)), by_x.round(6)
+    (25.0, array([12., 16.]))
     """
     found = differentiate(
         fun, x0, True, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
-        with_error=full_output,
+        with_error=full_output, unpack=unpack,
     )  # fmt: skip
-    shape = found.run.x0.shape if indices is None else (len(found.rows),)
-    return found.answer(lambda rows: rows.reshape(shape), full_output)
+    return found.gradient(indices, full_output)
 
 
 def jacobian(
@@ -126,7 +141,9 @@ def jacobian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``
         Gets a float64 array of x0's shape. Returns a 1-D array of m real numbers, or one number (m = 1).
-    x0, method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, full_output
+    x0 : array_like of any shape, or number
+        The point, real and finite; no tree.
+    method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, full_output
         As in `gradient`.
     f0 : array_like of shape (m,), optional
         fun(x0), if known.
@@ -172,6 +189,7 @@ def grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     Returns
     -------
     callable ``g(x, *args, **kwargs)``
+        x may be a dict, list or tuple of arrays, as in `gradient`; then so is what g returns.
 
     Raises
     ------
@@ -189,7 +207,7 @@ def grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     >>> g(np.array([1.0, 2.0]), 3.0).round(6)
     array([ 6., 12.])
     """
-    return derivative_callable(gradient, fun, options, _OPTIONS)
+    return derivative_callable(gradient, fun, options, OPTIONS)
 
 
 def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -225,7 +243,7 @@ def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 4.]])
     """
-    return derivative_callable(jacobian, fun, options, _OPTIONS)
+    return derivative_callable(jacobian, fun, options, OPTIONS)
 
 
 def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -241,7 +259,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     Returns
     -------
     callable ``vg(x, *args, **kwargs)``
-        Returns (float, ndarray).
+        Returns (float, ndarray), or (float, a tree of x's structure).
 
     Raises
     ------
@@ -259,12 +277,11 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     >>> numdiff.value_and_grad(lambda x: x @ x)(np.array([1.0, 2.0]))
     (5.0, array([2., 4.]))
     """
-    check_options(options, _OPTIONS)
+    check_options(options, OPTIONS)
 
     def value_and_gradient(x: ArrayLike, *args: Any, **kwargs: Any) -> tuple[float, Any]:
         merged = {**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}}
         found = differentiate(fun, x, True, args=args, with_value=True, **merged)
-        shape = found.run.x0.shape if options.get("indices") is None else (len(found.rows),)
-        return found.run.need_f0(), found.answer(lambda rows: rows.reshape(shape), False)
+        return found.run.need_f0(), found.gradient(options.get("indices"), False)
 
     return value_and_gradient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
 from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
-from ._function import as_array, as_point, bind, describe
+from ._function import as_gradient, as_point, bind, describe
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._second import Second, SecondRun, second_derivatives
 from ._steps import EPS
+from ._tree import as_tree
 
 Float = NDArray[np.float64]
 
@@ -45,11 +45,11 @@ def hessian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``, or None where jac is given
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The point, real and finite. A tree, as in `gradient`: fun (and jac) get x0's structure.
     jac : callable ``jac(x, *args, **kwargs)``, optional
-        The gradient of fun, of x0's shape or flat. The Hessian is then the symmetric part of its Jacobian: more
-        accurate, and in 2n calls of jac; fun is not called.
+        The gradient of fun, of x0's shape (or structure) or flat. The Hessian is then the symmetric part of its
+        Jacobian: more accurate, and in 2n calls of jac; fun is not called.
     method : {"central", "forward", "richardson"}
         "richardson" extrapolates central differences at four steps to h = 0. Its steps are long where fun is smooth;
         where they show that it varies fast, shorter ones are looked for, with the diagonal alone, and three are taken.
@@ -80,7 +80,8 @@ def hessian(
     Returns
     -------
     ndarray of shape (n, n), or DerivativeResult
-        Rows and columns are the components of x0, flat in C order. A float for a number.
+        Rows and columns are the components of x0, flat in C order. A float for a number. For a tree also (n, n), by its
+        flat vector: dicts in the order of their sorted keys; step is flat too.
 
     Raises
     ------
@@ -89,6 +90,8 @@ def hessian(
     ValueError
         x0 with nan or inf, or outside the bounds by more than rounding; steps that are not positive, or too small to be
         felt; noise that is negative; fun returns more than one number; jac another shape; an unknown method.
+    ImportError
+        x0 is a tree, and optree is not installed.
 
     Notes
     -----
@@ -116,6 +119,11 @@ def hessian(
     array([[ 4., -1.],
            [-1.,  6.]])
     """
+    tree = as_tree(x0)
+    if tree is not None:
+        check_jac(jac)
+        x0, (rel_step, abs_step, x_scale, bounds) = tree.x0, tree.options(rel_step, abs_step, x_scale, bounds)
+        fun, jac = (tree.wrap(fun), None) if jac is None else (None, tree.wrap_gradient(jac))
     options = (method, rel_step, abs_step, x_scale, bounds)
     if jac is not None:
         found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise)
@@ -179,7 +187,9 @@ def hessian_diagonal(
 
     Parameters
     ----------
-    fun, x0, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, full_output
+    x0 : array_like of any shape, or number
+        The point, real and finite; no tree.
+    fun, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, full_output
         As in `hessian`.
 
     Returns
@@ -243,22 +253,10 @@ class GradientCalls:
     """jac with its value as a flat array, or an error that names it."""
 
     def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
-        self.jac, self.shape, self.size = jac, shape, math.prod(shape)
+        self.jac, self.shape = jac, shape
 
     def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
-        value = self.jac(x, *args)
-        if value is None:
-            raise TypeError("`jac` returned None; did jac forget to return its value?")
-        array = as_array(value)
-        if array.dtype.kind not in "fiu":
-            raise TypeError(f"`jac` must return real numbers; it returned {describe(value)}")
-        if array.shape not in (self.shape, (self.size,)) and not (self.size == 1 and array.size == 1):
-            flat = "" if self.shape == (self.size,) else f" or ({self.size},)"
-            raise ValueError(
-                f"`jac` must return the gradient, of shape {self.shape}{flat}; "
-                f"it returned an array of shape {array.shape}"
-            )
-        return array.reshape(-1)
+        return as_gradient(self.jac(x, *args), self.shape)
 
 
 def _from_gradient(

@@ -66,3 +66,31 @@ def hessian_mixed(
     near: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> tuple[int, int]: ...
+def descend(
+    fun: Callable[..., Any],
+    gradient: Callable[..., Any],
+    args: tuple[Any, ...],
+    values: Callable[[Any], Any],
+    gradients: Callable[[Any], Any],
+    x0: NDArray[np.float64],
+    x: NDArray[np.float64],
+    fixed: bool,
+    rule: tuple[float, float, bool],
+    v: NDArray[np.float64] | None,
+    bounds: tuple[Any, Any],
+    stops: tuple[int, float, float, float],
+    line_search: bool,
+    with_values: bool,
+    error: NDArray[np.float64] | None,
+    work: tuple[Any, Any, Any, Any, Any],
+    observe: Callable[..., Any] | None,
+    interval: float,
+) -> tuple[int, NDArray[np.float64], float, float, int, int, int]: ...
+def step(
+    x: NDArray[np.float64],
+    g: NDArray[np.float64],
+    rule: tuple[float, float, bool],
+    v: NDArray[np.float64] | None,
+    before: NDArray[np.float64],
+) -> None: ...
+def gradient_norm(g: NDArray[np.float64]) -> float: ...

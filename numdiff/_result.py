@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 class Flag(IntFlag):
@@ -29,8 +30,9 @@ class DerivativeResult:
 
     Attributes
     ----------
-    value : ndarray or float
-        The derivative, as returned without full_output.
+    value : ndarray or float, or a tree of them
+        The derivative, as returned without full_output. Of the structure of x0, where that is a dict, list or tuple of
+        arrays; then error, step and flag have it too.
     error : ndarray or float, shape of value
         How far value may be from the true derivative, absolute. With "richardson" measured, rounding included; with
         "central", "forward" and "backward" a cheap bound from the values that fun returned anyway: their rounding (or
@@ -82,18 +84,24 @@ def _indented(value: Any) -> str:
         return str(value).replace("\n", "\n" + " " * 8)
 
 
-def _flags(flag: NDArray[np.intp] | int) -> str:
-    """The flagged components by index and name, at most ten."""
-    flags = np.asarray(flag)
-    flagged = np.argwhere(flags)
-    if not len(flagged):
-        return "ok"
-    if not flags.shape:
-        return _names(int(flags))
-    shown = [f"[{', '.join(map(str, where))}] {_names(int(flags[tuple(where)]))}" for where in flagged[:10]]
-    if len(flagged) > len(shown):
-        shown.append(f"and {len(flagged) - len(shown)} more")
-    return "; ".join(shown)
+def _flags(flag: Any) -> str:
+    """The flagged components by place and name, at most ten."""
+    shown = [f"{where} {_names(one)}".lstrip() for where, one in islice(_flagged(flag, ""), 11)]
+    if len(shown) > 10:
+        shown[10] = f"and {sum(1 for _ in _flagged(flag, '')) - 10} more"
+    return "; ".join(shown) or "ok"
+
+
+def _flagged(flag: Any, place: str) -> Iterator[tuple[str, int]]:
+    """The flagged components of a tree or an array: where, and the flag."""
+    if isinstance(flag, dict | list | tuple):
+        for key, part in flag.items() if isinstance(flag, dict) else enumerate(flag):
+            yield from _flagged(part, f"{place}[{key!r}]")
+    elif flag is not None:
+        flags = np.asarray(flag)
+        for where in np.argwhere(flags):
+            index = f"[{', '.join(map(str, where))}]" if flags.ndim else ""
+            yield place + index, int(flags[tuple(where)])
 
 
 def _names(flag: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._extra import missing
 from ._kernels_py import combine
 from ._mapped import Map, Values, same_shape
 from ._stencils import Stencil
@@ -23,10 +24,7 @@ def require_scipy(what: str) -> Any:
         import scipy.sparse
         import scipy.sparse.linalg
     except ImportError as error:
-        raise ImportError(
-            f'{what} needs SciPy, which is not installed: install numdiff with the extra "sparse", '
-            'as in: python -m pip install -e ".[sparse]"'
-        ) from error
+        raise missing(what, "SciPy", "sparse") from error
     return scipy.sparse
 
 

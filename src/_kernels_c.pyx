@@ -6,16 +6,17 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
-    ND_WRITTEN, nd_difference, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move,
-    nd_noise_table, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil,
+    ND_WRITTEN, nd_descend, nd_descent, nd_difference, nd_gradient_norm, nd_hessian_diagonal, nd_hessian_mixed,
+    nd_limit, nd_move, nd_noise_table, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil,
 )
 
 
 cdef extern from "Python.h":
     bint PyFloat_Check(object)
+    PyObject *Py_TYPE(object)
     double PyFloat_AsDouble(object) except? -1.0
     Py_ssize_t Py_REFCNT(object)
 
@@ -33,9 +34,10 @@ cdef struct Layout:
 
 cdef enum:
     MOST_DIMENSIONS = 64
-    MOST_ARRAYS = 8   # lent by one call
+    MOST_ARRAYS = 12  # lent by one call
     MOST_POINTS = 16  # of a stencil
     MOST_VALUES = 64  # of a noise table
+    READABLE = 0x101  # flags of NumPy's arrays: C-contiguous and aligned
 
 
 cdef class Evaluation:
@@ -51,6 +53,7 @@ cdef class Evaluation:
     cdef Py_ssize_t sizes[2 * MOST_DIMENSIONS]
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
+    cdef bint fixed       # x must not be exchanged
 
     def __cinit__(self, fun, tuple args, values, ptrdiff_t m, x0, first):
         self.fun = fun
@@ -125,6 +128,19 @@ cdef class Evaluation:
                 return True
         return False
 
+    cdef int check(self, Py_ssize_t references, Py_ssize_t call_references) except -1:
+        """After a call, before which there were so many references to x and to call: the status."""
+        if self.reshaped():
+            # As bad as a write, and the old memory may be gone.
+            self.share(self.x0.copy())
+            return ND_WRITTEN
+        if Py_REFCNT(self.x) != references or Py_REFCNT(self.call) != call_references:
+            # fun has kept x: that array is fun's from now on
+            if self.fixed:
+                return ND_WRITTEN
+            self.share(self.x.copy())
+        return 0
+
 
 cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context) except -1:
     """The nd_function that calls a Python function."""
@@ -150,14 +166,7 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
                 memcpy(fx, view.buf, <size_t>view.len)
             PyBuffer_Release(&view)
     result = None  # it may hold x; only then count the references
-    if self.reshaped():
-        # As bad as a write, and the old memory may be gone.
-        self.share(self.x0.copy())
-        return ND_WRITTEN
-    if Py_REFCNT(self.x) != references or Py_REFCNT(self.call) != call_references:
-        # fun has kept x: that array is fun's from now on
-        self.share(self.x.copy())
-    return 0
+    return self.check(references, call_references)
 
 
 def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
@@ -368,3 +377,155 @@ def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, n
     cdef int status = nd_hessian_mixed(&run.point, index_data, h_data, one_sided_data, count, 0, count, f0, near_data,
                                        hessian)
     return status, run.point.calls
+
+
+cdef extern from "<time.h>":
+    cdef struct timespec:
+        long long tv_sec
+        long tv_nsec
+    int timespec_get(timespec *now, int base) nogil
+    int TIME_UTC
+
+
+cdef double seconds() noexcept:
+    cdef timespec now
+    timespec_get(&now, TIME_UTC)
+    return <double>now.tv_sec + 1e-9 * <double>now.tv_nsec
+
+
+cdef class Descent(Evaluation):
+    """A descent: fun, its gradient, and the x that is moved. fun sees that x; nothing else is different."""
+    cdef object gradient, gradients
+    cdef object slope        # the gradient, while C reads it
+    cdef object observe
+    cdef double interval, due
+    cdef nd_descent descent
+
+    cdef double *lend_exactly(self, array, int flags) except? NULL:
+        """The memory of an array of n numbers, or NULL for None."""
+        if array is None:
+            return NULL
+        cdef double *data = self.lend(array, flags)
+        if self.views[self.lent - 1].len != self.point.n * <Py_ssize_t>sizeof(double):
+            raise ValueError("an array has the wrong size")
+        return data
+
+    cdef const double *plain(self, g) noexcept:
+        """The memory of g, if it is like x's, of x's shape or flat, and apart from it; else NULL."""
+        if Py_TYPE(g) != Py_TYPE(self.x):
+            return NULL
+        cdef Layout *shared = &self.layout_shared
+        cdef Layout *found = <Layout *>(<char *><PyObject *>g + sizeof(PyObject))
+        cdef Py_ssize_t size = self.point.n * <Py_ssize_t>sizeof(double)
+        if found.descr != shared.descr or (found.flags & READABLE) != READABLE:
+            return NULL
+        if found.data < shared.data + size and shared.data < found.data + size:
+            return NULL
+        cdef int d
+        if found.nd != 1 or found.shape[0] != self.point.n:
+            if found.nd != shared.nd:
+                return NULL
+            for d in range(found.nd):
+                if found.shape[d] != self.sizes[2 * d]:
+                    return NULL
+        return <const double *>found.data
+
+
+cdef int objective(ptrdiff_t n, const double *x, double *fx, double **g, void *context) except -1:
+    """The nd_objective that calls Python functions."""
+    cdef Descent self = <Descent>context
+    cdef int status = 0
+    if fx != NULL:
+        status = evaluate(n, x, 1, fx, context)
+    if g != NULL and status == 0:
+        status = differentiate(self, g)
+    self.descent.x = self.point.x  # fun may have kept the other
+    return status
+
+
+cdef int differentiate(Descent self, double **g) except -1:
+    cdef Py_ssize_t references = Py_REFCNT(self.x)
+    cdef Py_ssize_t call_references = Py_REFCNT(self.call)
+    cdef const double *memory
+    cdef Py_buffer view
+    self.slope = None
+    PyErr_CheckSignals()
+    slope = self.gradient(*self.call)
+    memory = self.plain(slope)
+    if memory != NULL:
+        g[0] = <double *>memory
+        self.slope = slope
+    else:
+        slope = self.gradients(slope)
+        PyObject_GetBuffer(slope, &view, PyBUF_SIMPLE)
+        if view.len == self.point.n * <Py_ssize_t>sizeof(double):
+            memmove(g[0], view.buf, <size_t>view.len)
+        PyBuffer_Release(&view)
+    slope = None  # it may hold x
+    return self.check(references, call_references)
+
+
+cdef int observed(void *context) except -1:
+    """The nd_observer that calls a Python function, at most once in an interval."""
+    cdef Descent self = <Descent>context
+    cdef nd_descent *d = &self.descent
+    cdef double now
+    if self.interval > 0:
+        now = seconds()
+        if now < self.due:
+            return 0
+        self.due = now + self.interval
+    if d.slope != d.g:  # it may call the gradient, which may use its memory again
+        memmove(d.g, d.slope, <size_t>d.n * sizeof(double))
+        d.slope = d.g
+    return self.observe(self.x, d.nit, d.fx, d.norm) is True
+
+
+def descend(
+    fun, gradient, tuple args, values, gradients, x0, x, bint fixed, tuple rule, v, tuple bounds, tuple stops,
+    bint line_search, bint with_values, error, tuple work, observe, double interval,
+):
+    cdef Descent run = Descent(fun, args, values, 1, x0, None)
+    cdef nd_descent *d = &run.descent
+    run.gradient, run.gradients, run.fixed = gradient, gradients, fixed
+    run.observe, run.interval = observe, interval
+    run.share(x)
+    d.objective, d.context = objective, <void *>run
+    if observe is not None:
+        d.observer = observed
+    d.n, d.x, d.fx = run.point.n, run.point.x, float("nan")
+    d.learning_rate, d.momentum, d.nesterov = rule
+    d.maxiter, d.gtol, d.xtol, d.ftol = stops
+    d.line_search, d.values = line_search, with_values
+    d.v = run.lend_exactly(v, PyBUF_WRITABLE)
+    d.lb, d.ub = run.lend_exactly(bounds[0], PyBUF_SIMPLE), run.lend_exactly(bounds[1], PyBUF_SIMPLE)
+    d.g, d.before = run.lend_exactly(work[0], PyBUF_WRITABLE), run.lend_exactly(work[1], PyBUF_WRITABLE)
+    d.seen, d.best = run.lend_exactly(work[2], PyBUF_WRITABLE), run.lend_exactly(work[3], PyBUF_WRITABLE)
+    d.best_g = run.lend_exactly(work[4], PyBUF_WRITABLE)
+    if error is not None:
+        d.error = run.lend(error, PyBUF_SIMPLE)
+    cdef int status = nd_descend(d)
+    return status, run.x, d.fx, d.norm, d.nit, d.nfev, d.njev
+
+
+def step(x, g, tuple rule, v, before):
+    cdef Lent arrays = Lent()
+    cdef nd_descent d
+    memset(&d, 0, sizeof(d))
+    d.x = arrays.lend(x, PyBUF_WRITABLE)
+    d.g = arrays.lend(g, PyBUF_SIMPLE)
+    d.before = arrays.lend(before, PyBUF_WRITABLE)
+    if v is not None:
+        d.v = arrays.lend(v, PyBUF_WRITABLE)
+    d.n = arrays.n
+    d.learning_rate, d.momentum, d.nesterov = rule
+    nd_step(&d, d.g)
+
+
+def gradient_norm(g):
+    cdef Lent arrays = Lent()
+    cdef nd_descent d
+    memset(&d, 0, sizeof(d))
+    d.g = arrays.lend(g, PyBUF_SIMPLE)
+    d.n = arrays.n
+    return nd_gradient_norm(&d, d.g)

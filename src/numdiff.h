@@ -218,6 +218,74 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
 int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                      ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
 
+/* --- Gradient descent --- */
+
+/* Value and gradient at x. Where fx is not NULL, *fx = f(x). Where g is not NULL, the n components of the gradient go to
+ * *g, or *g is set to other memory that holds them until the next call. Returns 0, or ND_STOPPED to stop.
+ *
+ * A call for the gradient alone follows one for the value at the same x, if values are asked for at all. The function
+ * must not write into x, and may exchange it, as in nd_point. */
+typedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g, void *context);
+
+/* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop.
+ * Where it may change the memory that slope points to, it moves the gradient from there to g first, and slope too. */
+typedef int (*nd_observer)(void *context);
+
+/* Why a descent ended. The values are part of numdiff's API. */
+enum {
+    ND_GTOL = 0,            /* norm < gtol, and *error <= gtol */
+    ND_MAXITER = 1,         /* nit == maxiter */
+    ND_XTOL = 2,            /* no coordinate moved by more than xtol */
+    ND_FTOL = 3,            /* the value changed by at most ftol */
+    ND_NOT_FINITE = 4,      /* the value or the gradient is nan or inf; x is that of the best or last finite one */
+    ND_DIVERGED = 5,        /* the steps have become ND_FAR times as long as max(1, |x0|), and the gradient larger */
+    ND_BELOW_ERROR = 6,     /* norm <= *error */
+    ND_NO_DECREASE = 7,     /* the line search found none */
+    ND_OBSERVER_ENDED = 99, /* the observer asked for it */
+};
+
+#define ND_FAR 1e10
+#define ND_ARMIJO 1e-4     /* of the fall that the gradient promises */
+enum { ND_HALVINGS = 60 }; /* of the line search */
+
+/* x is moved by
+ *
+ *     v = momentum v - learning_rate g,   x = x + v      (nesterov: x = x + momentum v - learning_rate g)
+ *
+ * and put back into [lb, ub]; v is 0 where that was needed. line_search halves the learning rate, in each iteration from
+ * its first value on, until f falls by ND_ARMIJO of what the gradient promises; it needs values, and no momentum. */
+typedef struct nd_descent {
+    nd_objective objective;
+    nd_observer observer; /* or NULL */
+    void *context;        /* of both */
+    ptrdiff_t n, maxiter;
+    double learning_rate, momentum, gtol, xtol, ftol; /* tolerances: 0 is off; ftol needs values */
+    int nesterov, line_search;
+    int values;                /* whether f is evaluated at every point; the best point is kept, then */
+    const double *lb, *ub;     /* n, or NULL */
+    const double *error;       /* 1: the norm of the error of the gradient, which the objective sets; or NULL */
+    double *x;                 /* n: the start; on return the result */
+    double *v;                 /* n, zero on entry; NULL without momentum */
+    double *g;                 /* n: on return the gradient at x */
+    double *slope;             /* in between, where the gradient at x is: g, or where the objective has it */
+    double *before;            /* workspace, n: the point before x */
+    double *seen;              /* workspace, n: what x was before a call */
+    double *best, *best_g;     /* workspace, n each; NULL without values */
+    double fx, norm;           /* at x; norm is that of the gradient less the components that push against a bound */
+    ptrdiff_t nit, nfev, njev; /* 0 on entry */
+} nd_descent;
+
+/* Descend; why it ended, ND_STOPPED, or ND_WRITTEN where the objective wrote into x: that is looked for in all of x
+ * after the first two calls, then in blocks of ND_BLOCK that take turns. On a stop x is where the objective was called. */
+int nd_descend(nd_descent *descent);
+
+/* One step of the above without a line search. before = x, and then x and v are moved. */
+void nd_step(const nd_descent *descent, const double *g);
+
+/* sqrt(sum g^2), or what is left without the components that push against a bound. In a fixed order: eight sums that
+ * take turns. Finite where all of g is and the norm is a float64, else inf or nan. */
+double nd_gradient_norm(const nd_descent *descent, const double *g);
+
 #ifdef __cplusplus
 }
 #endif

@@ -49,3 +49,34 @@ cdef extern from "numdiff.h":
     int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                          ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near,
                          double *hessian) except -1
+
+    ctypedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g, void *context) except -1
+
+    ctypedef int (*nd_observer)(void *context) except -1
+
+    ctypedef struct nd_descent:
+        nd_objective objective
+        nd_observer observer
+        void *context
+        ptrdiff_t n, maxiter
+        double learning_rate, momentum, gtol, xtol, ftol
+        int nesterov, line_search, values
+        const double *lb
+        const double *ub
+        const double *error
+        double *x
+        double *v
+        double *g
+        double *slope
+        double *before
+        double *seen
+        double *best
+        double *best_g
+        double fx, norm
+        ptrdiff_t nit, nfev, njev
+
+    int nd_descend(nd_descent *descent) except -1
+
+    void nd_step(const nd_descent *descent, const double *g) nogil
+
+    double nd_gradient_norm(const nd_descent *descent, const double *g) nogil

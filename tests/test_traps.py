@@ -560,7 +560,6 @@ def test_x0_in_fortran_order_and_two_dimensions():
         "12",
         [None],
         [1.0 + 2j],
-        {"a": 1.0},
         [True, False],
     ],
 )

@@ -4,6 +4,20 @@ Twin of src/*.c behind src/_kernels_c.pyx, file by file: same names, same order 
 numdiff.h is the contract of both. Arguments are trusted: the layer above has checked them.
 """
 
+from .descent import (
+    BELOW_ERROR,
+    DIVERGED,
+    FTOL,
+    GTOL,
+    MAXITER,
+    NO_DECREASE,
+    NOT_FINITE,
+    OBSERVER_ENDED,
+    XTOL,
+    descend,
+    gradient_norm,
+    step,
+)
 from .difference import combine, difference
 from .elementwise import NEAR, move, quotient
 from .hessian import hessian_diagonal, hessian_mixed
@@ -13,21 +27,33 @@ from .richardson import APART, KINK, NOISY, Richardson
 
 __all__ = [
     "APART",
+    "BELOW_ERROR",
+    "DIVERGED",
+    "FTOL",
+    "GTOL",
     "INVALID",
     "KINK",
+    "MAXITER",
     "NEAR",
     "NOISY",
     "NONFINITE",
+    "NOT_FINITE",
+    "NO_DECREASE",
     "NO_STEP",
+    "OBSERVER_ENDED",
     "OVERFLOW",
     "SUSPECT",
     "WRITTEN",
+    "XTOL",
     "Richardson",
     "combine",
+    "descend",
     "difference",
+    "gradient_norm",
     "hessian_diagonal",
     "hessian_mixed",
     "move",
     "noise_table",
     "quotient",
+    "step",
 ]
