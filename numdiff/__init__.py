@@ -1,11 +1,13 @@
 """Derivatives of functions given as code, by finite differences.
 
 numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp.
-SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
+SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns; accelerate_scipy
+puts them into SciPy's own optimisers.
 """
 
 from importlib.metadata import version as _version
 
+from ._accelerate import accelerate_scipy
 from ._approx import approx_derivative, approx_fprime
 from ._backend import backend
 from ._check import check_derivative, check_grad
@@ -29,6 +31,7 @@ __all__ = [
     "StepSweep",
     "TaylorResult",
     "__version__",
+    "accelerate_scipy",
     "approx_derivative",
     "approx_fprime",
     "backend",
