@@ -10,17 +10,16 @@ from typing import Any, Final
 
 from ._approx import approx_derivative, approx_fprime
 from ._check import check_derivative, check_grad
-from ._sparse import group_columns, require_scipy
+from ._sparse import require_scipy
 
 KNOWN: Final = "1.17"  # the SciPy whose places these are, and with whose bits the tests compare
 
-# What takes the place of SciPy's function of that name.
+# What takes the place of SciPy's function of that name. Not group_columns: SciPy's is compiled, and faster.
 FUNCTIONS: dict[str, Any] = {
-    function.__name__: function
-    for function in (approx_derivative, approx_fprime, check_derivative, check_grad, group_columns)
+    function.__name__: function for function in (approx_derivative, approx_fprime, check_derivative, check_grad)
 }
 
-# Every module of SciPy that has bound one of the names; a name's own module comes first.
+# Every module of SciPy that has bound one of the names of numdiff's drop-ins; a name's own module comes first.
 PLACES: Final = {
     "scipy.optimize._numdiff": ("approx_derivative", "check_derivative", "group_columns"),
     "scipy.optimize._optimize": ("approx_fprime", "check_grad", "approx_derivative"),
@@ -57,12 +56,12 @@ def accelerate_scipy() -> Acceleration:
 
     Notes
     -----
-    Reached: ``minimize`` (BFGS, CG, Newton-CG, L-BFGS-B, TNC, SLSQP, trust-constr, and constraints of the last two)
-    and ``least_squares``, ``curve_fit`` with bounds or another method than "lm", ``root_scalar`` by Newton's method,
-    ``approx_fprime``, ``check_grad``, and the groups of columns of sparse Jacobians (``solve_ivp`` by Radau or BDF
-    too). Not reached, and unchanged: what MINPACK differences in C (``root`` by "hybr" or "lm", ``leastsq``,
-    ``curve_fit`` by "lm") and single products J p or H p (``root`` by "krylov", Newton-CG's Hessian), which are one
-    evaluation and no loop.
+    Reached: what ``minimize`` (BFGS, CG, L-BFGS-B, TNC, SLSQP, trust-constr) and its constraints have no ``jac`` for,
+    and ``hess="2-point"`` and the like; ``least_squares``; ``curve_fit`` by "trf" and "dogbox"; ``root_scalar`` by
+    Newton's method; ``approx_fprime``, ``check_grad``. Not reached, and as before: what MINPACK differences in C
+    (``root`` by "hybr" and "lm", ``leastsq``, ``curve_fit`` by "lm"); products J p and H p that are one evaluation and
+    no loop (``root`` by "krylov", Newton-CG without ``hess``); the Jacobians of ``solve_ivp``, which are one call of
+    fun for all points at once, with steps that adapt from one Jacobian to the next.
 
     Iterates, results and evaluation counts are SciPy's bit for bit, but where SciPy's own are wrong: see
     `approx_derivative`. It holds for the whole process, all threads. Several may be on at once, nested or in several
@@ -134,7 +133,7 @@ def _scipys_own() -> list[tuple[ModuleType, str, Any]]:
             module = import_module(path)
         except ImportError as error:
             raise RuntimeError(f"{unknown}: it has no {path}") from error
-        for name in names:
+        for name in FUNCTIONS.keys() & names:
             here = getattr(module, name, None)
             function = functions.setdefault(name, here)
             if here is not function or getattr(here, "__module__", None) not in PLACES or not _fits(here, name):

@@ -22,8 +22,8 @@ _NO_BOUNDS: Final = (-np.inf, np.inf)
 _BELOW, _ABOVE = np.float64(-np.inf).tobytes(), np.float64(np.inf).tobytes()
 _ORDER: Final = {"2-point": 1, "3-point": 2, "cs": 1}  # h = eps ** (1 / (order + 1))
 
-# Arrays: NumPy takes them faster than numbers, and they make float64 of less.
-_ZERO, _ONE = np.array(0.0), np.array(1.0)
+# Arrays: NumPy takes them faster than numbers, and with them float32 becomes float64.
+_ZERO, _ONE = np.zeros(1), np.ones(1)
 
 _same_number = partial(same_at_most_1d, 1)
 
@@ -320,7 +320,8 @@ def _default_steps(x0: NDArray[Any], f0: NDArray[Any], method: str) -> NDArray[A
     """eps^(1/s) max(1, |x0|) with the sign of x0, at least in float64; a zero of either sign counts as positive."""
     h = np.maximum(np.abs(x0), _ONE)
     h *= _relative_default(x0, f0, method)
-    return np.copysign(h, x0 + _ZERO, out=h)  # not np.sign, which is 0 at 0
+    np.copysign(h, x0 + _ZERO, out=h)  # not np.sign, which is 0 at 0
+    return h
 
 
 def _is_coarse(f0: Any) -> bool:

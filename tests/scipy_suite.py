@@ -2,7 +2,8 @@
 
     python tests/scipy_suite.py [scipy.optimize.tests.test__numdiff ...] [further pytest arguments]
 
-It is on before collection; a counter proves that numdiff was called. Exits with pytest's status, or 1 if a function was never reached.
+It is on before collection; a counter proves that numdiff was called. Exits with pytest's status, or 1 if a function was
+never reached.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def bind() -> collections.Counter[str]:
 
         return wrapper
 
+    FUNCTIONS["group_columns"] = numdiff.group_columns
     FUNCTIONS.update({name: counted(name, function) for name, function in FUNCTIONS.items()})
     numdiff.accelerate_scipy()
     return calls
