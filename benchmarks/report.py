@@ -35,6 +35,7 @@ CEILING = "The ceiling: SciPy's time over that of the bare n + 1 calls, which st
 LIMIT = "The limit: numdiff's time over that of the bare calls"
 HESSIAN = "hessian, central from values: how many times faster than"
 END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
+ACCELERATED = "accelerate_scipy: how many times faster than without"
 CURVES = "derivative: numdiff's time over that of two evaluations of fun"
 CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
 MEMORY = "Memory: peak beside the result, in units of n doubles"
@@ -64,6 +65,8 @@ TARGETS = {
     (LIMIT, "hessian, rosen", 10): {"c": 1.2},
     (LIMIT, "hessian, rosen", 50): {"c": 1.1},
     (END_TO_END, "jac=numdiff.grad(rosen)", 20): {"c": 1.6},
+    (ACCELERATED, "minimize, rosen, L-BFGS-B", 20): {"c": 1.35},
+    (ACCELERATED, "least_squares, fit of 100 points, trf", 3): {"c": 1.2},
     (CURVES, "x^2", 1_000_000): {"c": 2.5},
     (CURVES, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 1.1},
     (CURVES, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 1.1},
@@ -242,6 +245,13 @@ def minimize_rows(clock, peers):
         yield compare(END_TO_END, text, len(start), times, "scipy", name)
 
 
+def accelerated_rows(clock, peers):
+    for (name, n), solve in peers.SOLVES.items():
+        faster = peers.accelerated(solve)
+        cases.check_same(faster(), solve())
+        yield compare(ACCELERATED, name, n, clock.race(scipy=solve, numdiff=faster), "scipy")
+
+
 def large_rows(clock, peers, n):
     """n components and a fun whose time does not grow with n: what is left is numdiff's own time and memory."""
     case, x = cases.CONSTANT, cases.point(n)
@@ -282,6 +292,7 @@ def measure(quick):
         *limit_rows(clock, peers),
         *hessian_rows(clock, peers),
         *minimize_rows(clock, peers),
+        *accelerated_rows(clock, peers),
     ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
@@ -302,7 +313,8 @@ def measure_in_subprocess(backend, quick):
 def table(found):
     """The lines of the table; found: the rows of each backend."""
     keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
-    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, CURVES, CURVES_FASTER, MEMORY)
+    sections = (FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, ACCELERATED)
+    sections += (CURVES, CURVES_FASTER, MEMORY)
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)
     columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)

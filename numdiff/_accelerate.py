@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType, TracebackType
 from typing import Any, Final
@@ -147,5 +148,6 @@ def _fits(function: Any, name: str) -> bool:
     return callable(function) and _parameters(function) == _parameters(FUNCTIONS[name])
 
 
+@lru_cache
 def _parameters(function: Any) -> list[tuple[str, Any]]:
     return [(parameter.name, parameter.kind) for parameter in inspect.signature(function).parameters.values()]

@@ -318,7 +318,7 @@ def _steps(
 
 def _default_steps(x0: NDArray[Any], f0: NDArray[Any], method: str) -> NDArray[Any]:
     """eps^(1/s) max(1, |x0|) with the sign of x0, at least in float64; a zero of either sign counts as positive."""
-    h = np.maximum(np.abs(x0), _ONE)
+    h: NDArray[Any] = np.maximum(np.abs(x0), _ONE)
     h *= _relative_default(x0, f0, method)
     np.copysign(h, x0 + _ZERO, out=h)  # not np.sign, which is 0 at 0
     return h
