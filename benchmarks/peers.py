@@ -74,14 +74,21 @@ SOLVES = {
 }
 
 
-def accelerated(solve):
-    """The same call under accelerate_scipy; to go in and out takes part of its time."""
+def with_and_without_acceleration(solve):
+    """The same call twice: under accelerate_scipy, and not. Each puts it on or off if the other was called before."""
+    accelerations = []
 
-    def solve_faster():
-        with numdiff.accelerate_scipy():
-            return solve()
+    def under():
+        if not accelerations:
+            accelerations.append(numdiff.accelerate_scipy())
+        return solve()
 
-    return solve_faster
+    def without():
+        if accelerations:
+            accelerations.pop().undo()
+        return solve()
+
+    return under, without
 
 
 try:

@@ -22,8 +22,8 @@ _NO_BOUNDS: Final = (-np.inf, np.inf)
 _BELOW, _ABOVE = np.float64(-np.inf).tobytes(), np.float64(np.inf).tobytes()
 _ORDER: Final = {"2-point": 1, "3-point": 2, "cs": 1}  # h = eps ** (1 / (order + 1))
 
-# Arrays: NumPy takes them faster than numbers, and with them float32 becomes float64.
-_ZERO, _ONE = np.zeros(1), np.ones(1)
+# Arrays: NumPy takes them faster than numbers.
+_ZERO, _ONE = np.array(0.0), np.array(1.0)
 
 _same_number = partial(same_at_most_1d, 1)
 
@@ -271,10 +271,11 @@ def _kernel_difference(
 def _as_bounds(bounds: Any, x0: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """The two bounds, each of x0's shape; None where nothing is bounded."""
     lower, upper = bounds
-    if isinstance(lower, float) and isinstance(upper, float) and lower == -np.inf and upper == np.inf:
+    if type(lower) is type(upper) is float and lower == -np.inf and upper == np.inf:
         return None
-    lb, ub = (np.asarray(bound, dtype=float) for bound in bounds)
-    lb, ub = (np.full(x0.shape, bound) if bound.ndim == 0 else bound for bound in (lb, ub))
+    lb, ub = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    if lb.ndim == 0 or ub.ndim == 0:
+        lb, ub = (np.full(x0.shape, bound) if bound.ndim == 0 else bound for bound in (lb, ub))
     if lb.shape != x0.shape or ub.shape != x0.shape:
         raise ValueError("Inconsistent shapes between bounds and `x0`.")
     # As bytes: a fraction of the time of comparing numbers, and infinity has but one pattern of bits.
@@ -318,9 +319,10 @@ def _steps(
 
 def _default_steps(x0: NDArray[Any], f0: NDArray[Any], method: str) -> NDArray[Any]:
     """eps^(1/s) max(1, |x0|) with the sign of x0, at least in float64; a zero of either sign counts as positive."""
-    h: NDArray[Any] = np.maximum(np.abs(x0), _ONE)
+    x = x0 if x0.dtype.itemsize >= 8 else x0.astype(np.float64)
+    h: NDArray[Any] = np.maximum(np.abs(x), _ONE)
     h *= _relative_default(x0, f0, method)
-    np.copysign(h, x0 + _ZERO, out=h)  # not np.sign, which is 0 at 0
+    np.copysign(h, x + _ZERO, out=h)  # not np.sign, which is 0 at 0
     return h
 
 
