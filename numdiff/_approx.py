@@ -178,7 +178,7 @@ def approx_derivative(
         f0 = np.array(f0, ndmin=1)
         if f0.ndim > 1:
             raise ValueError("`f0` passed has more than 1 dimension.")
-    if limits and np.any((x0 < limits[0]) | (x0 > limits[1])):
+    if limits and np.count_nonzero((x0 < limits[0]) | (x0 > limits[1])):
         raise ValueError("`x0` violates bound constraints.")
 
     if as_linear_operator:
