@@ -253,6 +253,7 @@ def _kernel_difference(
     value = float(f0[0]) if m == 1 else f0.astype(np.float64, copy=False)
     if x0.size == 0:
         return np.empty((0, m)), 0
+    h = np.ascontiguousarray(h)
     if one_sided is None:
         df, nfev, remarks = difference(fun, function.args, values, m, x0, None, h, stencil, value)
     else:
