@@ -74,21 +74,15 @@ SOLVES = {
 }
 
 
-def with_and_without_acceleration(solve):
-    """The same call twice: under accelerate_scipy, and not. Each puts it on or off if the other was called before."""
-    accelerations = []
+_accelerations = []
 
-    def under():
-        if not accelerations:
-            accelerations.append(numdiff.accelerate_scipy())
-        return solve()
 
-    def without():
-        if accelerations:
-            accelerations.pop().undo()
-        return solve()
-
-    return under, without
+def accelerate(on):
+    """accelerate_scipy, on or off from now on."""
+    if on and not _accelerations:
+        _accelerations.append(numdiff.accelerate_scipy())
+    elif not on and _accelerations:
+        _accelerations.pop().undo()
 
 
 try:

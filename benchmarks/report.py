@@ -93,13 +93,14 @@ class Clock:
     turns: int
     seconds: float  # of one contender's turn, so that reading the clock does not count; 0: one call
 
-    def race(self, **contenders):
-        """Seconds per call by contender and turn."""
+    def race(self, before=lambda name: None, **contenders):
+        """Seconds per call by contender and turn; before(name) goes before the turn of that contender, untimed."""
         calls = {name: self._calls(call) for name, call in contenders.items()}
         times = {name: np.empty(self.turns) for name in contenders}
         gc.collect()
         for turn in range(self.turns):
             for name, call in contenders.items():
+                before(name)
                 times[name][turn] = _time(call, calls[name])
         return times
 
@@ -247,9 +248,12 @@ def minimize_rows(clock, peers):
 
 def accelerated_rows(clock, peers):
     for (name, n), solve in peers.SOLVES.items():
-        under, without = peers.with_and_without_acceleration(solve)
-        cases.check_same(under(), without())
-        yield compare(ACCELERATED, name, n, clock.race(numdiff=under, scipy=without), "scipy")
+        expected = solve()
+        peers.accelerate(True)
+        cases.check_same(solve(), expected)
+        times = clock.race(lambda contender: peers.accelerate(contender == "numdiff"), numdiff=solve, scipy=solve)
+        peers.accelerate(False)
+        yield compare(ACCELERATED, name, n, times, "scipy")
 
 
 def large_rows(clock, peers, n):
