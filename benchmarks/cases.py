@@ -63,6 +63,21 @@ HESSIAN = [10, 50]  # rosen
 
 MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times
 
+# A fit of three parameters to 100 points: a decay to a constant.
+FIT_TIMES = np.linspace(0.0, 4.0, 100)
+FIT_VALUES = 2.5 * np.exp(-1.3 * FIT_TIMES) + 0.5 + 0.05 * np.random.default_rng(0).standard_normal(100)
+FIT_START = (1.0, 1.0, 0.0)
+
+
+def misfit(p):
+    return p[0] * np.exp(-p[1] * FIT_TIMES) + p[2] - FIT_VALUES
+
+
+def check_same(found, expected):
+    """Two results of SciPy: the same point, to the bit, after as many evaluations."""
+    check_bits(found.x, expected.x)
+    assert found.nfev == expected.nfev
+
 
 def point(n):
     return np.random.default_rng(n).uniform(-SPAN, SPAN, n)

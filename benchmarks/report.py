@@ -35,6 +35,7 @@ CEILING = "The ceiling: SciPy's time over that of the bare n + 1 calls, which st
 LIMIT = "The limit: numdiff's time over that of the bare calls"
 HESSIAN = "hessian, central from values: how many times faster than"
 END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
+ACCELERATED = "accelerate_scipy: how many times faster than without"
 CURVES = "derivative: numdiff's time over that of two evaluations of fun"
 CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
 DESCENT = "gradient_descent: how many times faster than the NumPy loop x = x - lr * jac(x)"
@@ -67,6 +68,8 @@ TARGETS = {
     (LIMIT, "hessian, rosen", 10): {"c": 1.2},
     (LIMIT, "hessian, rosen", 50): {"c": 1.1},
     (END_TO_END, "jac=numdiff.grad(rosen)", 20): {"c": 1.6},
+    (ACCELERATED, "minimize, rosen, L-BFGS-B", 20): {"c": 1.35},
+    (ACCELERATED, "least_squares, fit of 100 points, trf", 3): {"c": 1.2},
     (CURVES, "x^2", 1_000_000): {"c": 2.5},
     (CURVES, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 1.1},
     (CURVES, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 1.1},
@@ -97,13 +100,14 @@ class Clock:
     turns: int
     seconds: float  # of one contender's turn, so that reading the clock does not count; 0: one call
 
-    def race(self, **contenders):
-        """Seconds per call by contender and turn."""
+    def race(self, before=lambda name: None, **contenders):
+        """Seconds per call by contender and turn; before(name) goes before the turn of that contender, untimed."""
         calls = {name: self._calls(call) for name, call in contenders.items()}
         times = {name: np.empty(self.turns) for name in contenders}
         gc.collect()
         for turn in range(self.turns):
             for name, call in contenders.items():
+                before(name)
                 times[name][turn] = _time(call, calls[name])
         return times
 
@@ -249,6 +253,16 @@ def minimize_rows(clock, peers):
         yield compare(END_TO_END, text, len(start), times, "scipy", name)
 
 
+def accelerated_rows(clock, peers):
+    for (name, n), solve in peers.SOLVES.items():
+        expected = solve()
+        peers.accelerate(True)
+        cases.check_same(solve(), expected)
+        times = clock.race(lambda contender: peers.accelerate(contender == "numdiff"), numdiff=solve, scipy=solve)
+        peers.accelerate(False)
+        yield compare(ACCELERATED, name, n, times, "scipy")
+
+
 def large_rows(clock, peers, n):
     """n components and a fun whose time does not grow with n: what is left is numdiff's own time and memory."""
     case, x = cases.CONSTANT, cases.point(n)
@@ -311,6 +325,7 @@ def measure(quick):
         *hessian_rows(clock, peers),
         *minimize_rows(clock, peers),
         *descent_rows(clock, peers),
+        *accelerated_rows(clock, peers),
     ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
@@ -338,6 +353,7 @@ def table(found):
         LIMIT,
         HESSIAN,
         END_TO_END,
+        ACCELERATED,
         CURVES,
         CURVES_FASTER,
         DESCENT,

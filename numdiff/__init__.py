@@ -1,8 +1,9 @@
 """Derivatives of functions given as code, by finite differences.
 
-numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp;
-gradient_descent, sgd, newton.
-SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
+The public functions: gradient, jacobian, grad, jac, value_and_grad, derivative, jvp; hessian, hess, hessian_diagonal,
+hvp; estimate_noise, step_sweep, taylor; gradient_descent, sgd, newton.
+SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns; accelerate_scipy
+puts them into SciPy's own optimisers.
 numdiff.plot draws (Matplotlib, the extra "plot").
 """
 
@@ -10,6 +11,7 @@ from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 from typing import Any as _Any
 
+from ._accelerate import accelerate_scipy
 from ._approx import approx_derivative, approx_fprime
 from ._backend import backend
 from ._check import check_derivative, check_grad
@@ -40,6 +42,7 @@ __all__ = [
     "StepSweep",
     "TaylorResult",
     "__version__",
+    "accelerate_scipy",
     "approx_derivative",
     "approx_fprime",
     "backend",

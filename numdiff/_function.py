@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
 
+_FLOAT64 = np.dtype(np.float64)
 _LARGE = np.array(1e300)  # an array: NumPy takes it faster than a number
 
 
@@ -188,6 +189,8 @@ def at_most_1d(value: Any) -> NDArray[Any]:
 
 def same_at_most_1d(m: int, value: Any) -> Any:
     """What fun returned to one of SciPy's names in a later call: m real numbers again (a float if m is 1)."""
+    if type(value) is np.ndarray and value.dtype is _FLOAT64 and value.shape == (m,):
+        return value.item() if m == 1 else value.copy()  # what follows comes to the same, and takes longer
     array = at_most_1d(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"`fun` returned {describe(value)} after it had returned real numbers")

@@ -170,18 +170,23 @@ def difference(
                 f"but both have a nonzero in row {twice[0]}"
             )
 
-    # Offsets of each call, by coordinate; complex steps are one call with the offset i.
-    if stencils is None:
-        offsets = np.full((1, n), 1j)
-    else:
-        offsets = np.array([[offset for offset in stencil[0] if offset] for stencil in stencils]).reshape(n, -1).T
+    # The different stencils, which of them each coordinate has, and the offsets of each call, by coordinate or one for
+    # all of them; complex steps are one call with the offset i.
+    kinds: list[Stencil] = []
+    offsets: Any = [1j]
+    if stencils:
+        _, first, which = np.unique(np.fromiter(map(id, stencils), np.intp, n), return_index=True, return_inverse=True)
+        kinds = [stencils[i] for i in first]
+        offsets = np.array([[offset for offset in stencil[0] if offset] for stencil in kinds])
+        offsets = offsets[which].T if len(kinds) > 1 else offsets[0]
     size = len(offsets)
 
     def points() -> Iterator[NDArray[Any]]:
         for group in range(n_groups):
+            step = np.where(groups == group, h, 0.0)
             for offset in offsets:
-                x = x0 + offset * np.where(groups == group, h, 0.0)
-                yield x if stencils is None else x.astype(x0.dtype)
+                x = x0 + offset * step
+                yield x if stencils is None else x.astype(x0.dtype, copy=False)
 
     fractions = np.empty(len(rows))
     values, moved = iter(mapper(function, points())), points()
@@ -193,9 +198,8 @@ def difference(
         if stencils is None:
             fractions[part] = fxs[0][i].imag / h[j]
             continue
-        chosen = np.array([id(stencils[c]) for c in j])
-        for stencil in {id(s): s for s in stencils}.values():
-            mask = chosen == id(stencil)
+        for k, stencil in enumerate(kinds):
+            mask = which[j] == k if len(kinds) > 1 else slice(None)
             f_here = [f0, *fxs] if stencil[0][0] == 0.0 else fxs
             x_here = [x0, *xs] if stencil[0][0] == 0.0 else xs
             span = x_here[-1][j[mask]] - x_here[0][j[mask]]

@@ -116,6 +116,15 @@ cdef class Evaluation:
             self.sizes[2 * d + 1] = self.layout.strides[d]
         return 0
 
+    cdef const double *numbers(self, result, ptrdiff_t m) noexcept:
+        """The memory of an array of m float64 in one piece, of which `values` would make a copy; NULL for all else."""
+        if type(result) is not type(self.x):
+            return NULL
+        cdef Layout *layout = <Layout *>(<char *><PyObject *>result + sizeof(PyObject))
+        if layout.nd != 1 or layout.shape[0] != m or layout.strides[0] != <Py_ssize_t>sizeof(double):
+            return NULL
+        return <const double *>layout.data if layout.descr == self.layout_shared.descr else NULL
+
     cdef bint reshaped(self) noexcept:
         """Whether fun has given x another shape, dtype, memory or flags, in place."""
         cdef Layout *now = self.layout
@@ -147,6 +156,7 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     cdef Evaluation self = <Evaluation>context
     cdef Py_ssize_t references = Py_REFCNT(self.x)
     cdef Py_ssize_t call_references = Py_REFCNT(self.call)
+    cdef const double *numbers
     cdef Py_buffer view
     if self.first is None:
         PyErr_CheckSignals()
@@ -157,10 +167,13 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     if m == 1 and PyFloat_Check(result):
         fx[0] = PyFloat_AsDouble(result)
     else:
-        result = self.values(result)
-        if m == 1:
-            fx[0] = PyFloat_AsDouble(result)
+        numbers = self.numbers(result, m)
+        if numbers != NULL:
+            memcpy(fx, numbers, m * sizeof(double))
+        elif m == 1:
+            fx[0] = PyFloat_AsDouble(self.values(result))
         else:
+            result = self.values(result)
             PyObject_GetBuffer(result, &view, PyBUF_SIMPLE)
             if view.len == m * <Py_ssize_t>sizeof(double):
                 memcpy(fx, view.buf, <size_t>view.len)
