@@ -13,8 +13,10 @@ from ._config import show_config
 from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
 from ._directional import jvp
+from ._gradcheck import assert_gradient, gradcheck
 from ._hessian import hess, hessian, hessian_diagonal, hvp
 from ._noise import NoiseEstimate, estimate_noise
+from ._report import GradientReport
 from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
 from ._sweep import StepSweep, step_sweep
@@ -25,18 +27,21 @@ __version__ = _version("numdiff")
 __all__ = [
     "DerivativeResult",
     "Flag",
+    "GradientReport",
     "NoiseEstimate",
     "StepSweep",
     "TaylorResult",
     "__version__",
     "approx_derivative",
     "approx_fprime",
+    "assert_gradient",
     "backend",
     "check_derivative",
     "check_grad",
     "derivative",
     "estimate_noise",
     "grad",
+    "gradcheck",
     "gradient",
     "group_columns",
     "hess",

@@ -1,0 +1,351 @@
+"""The components of a check, one by one: forward differences, then central ones, then Richardson, then a closer look.
+
+A component goes up only as far as it needs. The two lower rungs can only say "agree", and only where their cheap error
+bars are far below what is asked for and nothing else is odd; "disagree" takes Richardson's word, and that of another
+Richardson where nothing else bears it out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._bars import bars
+from ._difference import Run
+from ._differentiate import Found, differentiate
+from ._kink import one_sided_slopes
+from ._noise import OK, estimate_noise
+from ._result import Flag
+from ._stencils import FORWARD
+from ._steps import EPS, steps, taken
+from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NOT_CHECKED, judge, sizes, tolerance
+
+Float = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+METHODS: Final = ("", "forward", "central", "richardson", "one-sided")
+FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
+
+_FORWARD_STEP: Final = EPS**0.5
+_FINE_FORWARD: Final = 1e-4  # of the derivative: rounding with which a forward difference may say "agree"
+_FINE_CENTRAL: Final = 1e-3
+_BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
+_OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson begins
+_FLOAT32: Final = float(np.finfo(np.float32).eps)
+_NOISE: Final = 2.0  # a noise that was measured may be twice as large
+_NOISY: Final = 30.0  # times the rounding of fun: noise worth the name
+_NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
+_AT_ONCE: Final = 64  # components to Richardson between two reports of progress
+
+_weights: dict[int, Float] = {}
+
+
+def away(n: int) -> Float:
+    """n numbers from 1/2 to 1, always the same."""
+    if n not in _weights:
+        if len(_weights) > 64:
+            _weights.clear()
+        _weights[n] = np.random.default_rng(n).uniform(0.5, 1.0, n)
+    return _weights[n]
+
+
+def scale_of(flat: Float) -> Float:
+    """How far each x reaches: |x|, and for those that are 0 the largest |x|, or 1."""
+    scale = np.abs(flat)
+    smallest = scale.min(initial=1.0) if flat.size else 1.0
+    if smallest == 0.0:
+        scale[scale == 0.0] = scale.max() or 1.0
+    return scale
+
+
+class Ladder:
+    """What is known of the components; arrays are (n, m), those of the plain gradient (n, 1)."""
+
+    def __init__(
+        self,
+        run: Run,
+        a: Float,
+        limits: tuple[Float, Float] | None,
+        rtol: float,
+        atol: float | None,
+        noise: float,
+        blocks: list[slice],
+        tell: Callable[[int, int], None] | None,
+        strict: bool,
+    ) -> None:
+        self.strict = strict
+        self.run, self.a, self.limits, self.rtol, self.atol = run, a, limits, rtol, atol
+        self.noise, self.blocks, self.tell = noise, blocks, tell
+        self.x = run.x0.reshape(-1)
+        self.scale = scale_of(self.x)
+        self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
+        self.rounding_sought = noise > 0
+        self.steep: Float | float = 0.0
+        self.began = False
+
+    def begin(self) -> None:
+        """The arrays: not there before a component needs them, as a check of ten must be quick."""
+        shape = self.a.shape
+        self.n, self.bar, self.step = (np.full(shape, np.nan) for _ in range(3))
+        self.left, self.right = np.full(shape, np.nan), np.full(shape, np.nan)
+        self.flag, self.rung = np.zeros(shape, np.intp), np.zeros(shape, np.int8)
+        self.verdict = np.full(shape, INCONCLUSIVE, np.int8)
+        self.checked = np.zeros(len(self.a), bool)
+        self.began = True
+
+    def check(self, index: Integers | None) -> None:
+        """Climb as far as is needed; index None: all."""
+        if not self.began:
+            self.begin()
+        chosen = np.arange(len(self.a)) if index is None else index
+        chosen = chosen[~self.checked[chosen]]
+        self.checked[chosen] = True
+        if not chosen.size:
+            return
+        if not self.noise:
+            doubtful = self._forward(chosen)
+            if not doubtful.size:
+                return
+            if not self.noise:  # _forward looks for values in float32
+                doubtful = self._central(doubtful)
+            else:
+                doubtful = chosen
+            chosen = doubtful
+        for begin in range(0, chosen.size, _AT_ONCE):
+            self._richardson(chosen[begin : begin + _AT_ONCE])
+            if self.tell:
+                self.tell(min(begin + _AT_ONCE, chosen.size), chosen.size)
+        self._doubts(chosen)
+
+    # --- the two lower rungs ---
+
+    def _forward(self, index: Integers) -> Integers:
+        """Forward differences; the components that they do not settle."""
+        run, m = self.run, self.a.shape[1]
+        if self.limits is not None:
+            found = self._differences("forward", index)
+            self._take(index, found, FORWARD_RUNG)
+            return index  # the doubts about one-sided differences are for the central ones
+        all_of_them = index.size == len(self.a)
+        x, scale = (self.x, self.scale) if all_of_them else (self.x[index], self.scale[index])
+        h = taken(x, steps(x, max(_FORWARD_STEP, (run.eps or EPS) ** 0.5), None, None, scale))
+        kept = np.empty((index.size, 1, m))
+        rows, _ = run.difference(
+            None if all_of_them else index, h.reshape(run.x0.shape) if all_of_them else h, FORWARD, None, kept
+        )
+        with np.errstate(all="ignore"):
+            size = max(float(np.abs(kept).max(initial=0.0)), float(np.abs(self.f0).max(initial=0.0)))
+            bar = (4 * (run.eps or EPS) * size) / np.abs(h)[:, None]
+            steep = np.abs(rows)
+            far = ~(np.abs(self.a[index] - rows) <= self.rtol * steep + bar) | ~(bar <= _FINE_FORWARD * steep)
+        self.n[index], self.step[index], self.rung[index] = rows, h[:, None], FORWARD_RUNG
+        self.bar[index] = bars(FORWARD, 1, x, h[:, None], scale, rows, [kept[:, 0], self.f0], run.eps or EPS, 0.0)
+        if self._in_float32(kept):
+            self.noise = 0.3 * _FLOAT32 * size
+            return index
+        doubtful = index if self._bent(index, h, rows, bar) else index[far.any(axis=1)]
+        self.verdict[index] = AGREE
+        self.verdict[doubtful] = INCONCLUSIVE
+        return doubtful
+
+    def _in_float32(self, kept: Float) -> bool:
+        """Whether fun's values have no more digits than float32 has, whatever their type."""
+        for values in (self.f0, kept):
+            with np.errstate(all="ignore"):
+                if not (values.astype(np.float32) == values).all():
+                    return False
+        return bool((kept != self.f0).any()) and (self.run.eps or EPS) == EPS
+
+    def _bent(self, index: Integers, h: Float, rows: Float, bar: Float) -> bool:
+        """Whether one step back, along all of these coordinates, is not what the forward differences say: a kink."""
+        part = h * away(h.size)
+        back = self.x.copy()
+        back[index] -= part
+        value = np.reshape(np.asarray(self.run.evaluate(back.reshape(self.run.x0.shape))), -1)
+        with np.errstate(all="ignore"):
+            part = part[:, None]
+            expected = self.f0 - (part * rows).sum(axis=0)
+            share = max(1e-6, 1e-7 * h.size)
+            allowed = (part * (np.abs(rows) * share + bar)).max(axis=0) * math.sqrt(h.size)
+            return not (np.abs(value - expected) <= allowed + 8 * (self.run.eps or EPS) * np.abs(value)).all()
+
+    def _central(self, index: Integers) -> Integers:
+        before, before_bar = self.n[index].copy(), self.bar[index].copy()
+        found = self._differences("central", index)
+        self._take(index, found, CENTRAL_RUNG)
+        n, bar, a = self.n[index], self.bar[index], self.a[index]
+        with np.errstate(all="ignore"):
+            size = self._sizes()[index]
+            smooth = np.abs(before - n) <= 4 * before_bar + bar + 1e-5 * np.abs(n)
+            near = np.abs(a - n) <= tolerance(a, n, bar, self.rtol, None)
+            fine = (bar <= _FINE_CENTRAL * size) | ((a == 0) & (n == 0) & (before == 0))
+        settled = (smooth & near & fine & (self.flag[index] == 0)).all(axis=1)
+        if self.atol is not None:
+            settled[:] = False
+        self.verdict[index[settled]] = AGREE
+        return index[~settled]
+
+    # --- Richardson ---
+
+    def _richardson(self, index: Integers, noise: float | None = None) -> None:
+        """Richardson's word; where that leaves doubts about the scale of x, with longer steps."""
+        before = self.n[index].copy()
+        self._take(index, self._differences("richardson", index), RICHARDSON_RUNG)
+        self._judge(index)
+        for wider in self._wider():
+            short = index[((self.verdict[index] == INCONCLUSIVE).any(axis=1)) & (self.scale[index] < 0.01 * wider)]
+            if short.size:
+                self._improve(short, self._differences("richardson", short, np.full(len(self.a), wider)))
+        alone = index[((self.verdict[index] == DISAGREE) & ~self._borne_out(index, before)).any(axis=1)]
+        if alone.size:
+            self._second_opinion(alone)
+
+    def _wider(self) -> list[float]:
+        """Scales of x to try where |x| is so small that nothing can be told."""
+        largest = float(self.scale.max(initial=0.0))
+        return [largest, 1.0] if largest < 1.0 and np.any(self.x == 0) else [largest]
+
+    def _borne_out(self, index: Integers, before: Float) -> NDArray[np.bool_]:
+        """Where an earlier difference says about the same: then a disagreement is no failure of Richardson's."""
+        with np.errstate(all="ignore"):
+            return np.asarray(np.abs(before - self.n[index]) <= 0.1 * np.abs(self.a[index] - self.n[index]))
+
+    def _second_opinion(self, index: Integers) -> None:
+        """Richardson with other steps: the bars become what lies between the two."""
+        first, bar = self.n[index].copy(), self.bar[index].copy()
+        found = self._differences("richardson", index, None, _OTHER_STEP)
+        with np.errstate(all="ignore"):
+            other = _BOLD * _or_nan(found.error)
+            wider = np.fmax(np.fmax(bar, other), _BOLD * np.abs(first - found.rows))
+            better = other < bar
+        self.n[index] = np.where(better, found.rows, first)
+        self.bar[index] = np.where(np.isfinite(found.rows), wider, bar)
+        self._judge(index)
+
+    def _improve(self, index: Integers, found: Found) -> None:
+        """Keep what has the smaller bar."""
+        bar = _BOLD * _or_nan(found.error)
+        with np.errstate(all="ignore"):
+            better = (bar < self.bar[index]) | (np.isnan(self.bar[index]) & np.isfinite(bar))
+        for own, new in ((self.n, found.rows), (self.bar, bar), (self.step, _steps_of(found)), (self.flag, _flags(found))):
+            own[index] = np.where(better, new, own[index])
+        self._judge(index)
+
+    def _doubts(self, index: Integers) -> None:
+        """Before anything but "agree" is said: is fun noisy, is there a kink, is the derivative just small?"""
+        if self._open(index).size and not self.rounding_sought:
+            self.rounding_sought = True
+            noise = self.estimate()
+            if noise > _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0)):
+                self.noise = max(self.noise, noise)
+                again = self._open(index)
+                for begin in range(0, again.size, _AT_ONCE):
+                    self._richardson(again[begin : begin + _AT_ONCE])
+        flagged = index[((self.flag[index] & Flag.kink) != 0).any(axis=1)]
+        for i in np.union1d(flagged, self._open(index))[: 4 * _AT_ONCE]:
+            if ((self.flag[i] & (Flag.kink | Flag.noisy | Flag.nonfinite)) != 0).any() or (
+                self.verdict[i] == INCONCLUSIVE
+            ).any():
+                self._look_for_kink(int(i))
+        if (self.verdict[index] == INCONCLUSIVE).any():
+            self.steep = self._steepness()
+            self._judge(index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)])
+
+    def _open(self, index: Integers) -> Integers:
+        return index[((self.verdict[index] == INCONCLUSIVE) | (self.verdict[index] == DISAGREE)).any(axis=1)]
+
+    def estimate(self) -> float:
+        """The standard deviation of fun's values near x0, in steps that fit the scale of x; 0: cannot be told."""
+        run, scale = self.run, self.scale.reshape(self.run.x0.shape)
+        signs = np.where(away(self.f0.size) > 0.75, 1.0, -1.0)
+
+        def on_unit_scale(y: Float) -> float:
+            value = np.reshape(np.asarray(run.evaluate(run.x0 + scale * y), np.float64), -1)
+            return float((signs * value).sum()) / math.sqrt(value.size)
+
+        room = None
+        if self.limits is not None:
+            with np.errstate(all="ignore"):
+                room = tuple(((limit - self.x) / self.scale).reshape(run.x0.shape) for limit in self.limits)
+        eps = run.eps
+        found = estimate_noise(on_unit_scale, np.zeros(run.x0.shape), bounds=room)  # type: ignore[arg-type]
+        run.eps = eps
+        return _NOISE * found.noise if found.status == OK else 0.0
+
+    def _look_for_kink(self, i: int) -> None:
+        if self.limits is not None:  # both sides must be there
+            room = min(self.x[i] - self.limits[0][i], self.limits[1][i] - self.x[i])
+            if not room > 0.02 * self.scale[i]:
+                return
+        left, right, bar = one_sided_slopes(self.run, i, float(self.scale[i]), self.noise)
+        for r in np.flatnonzero(np.isfinite(left)):
+            low, high, a = min(left[r], right[r]), max(left[r], right[r]), self.a[i, r]
+            self.left[i, r], self.right[i, r] = left[r], right[r]
+            self.n[i, r] = min(max(a, low), high) if a == a else 0.5 * (low + high)
+            self.bar[i, r], self.rung[i, r] = bar[r], KINK_RUNG
+            self.flag[i, r] |= Flag.kink
+            apart = abs(a - self.n[i, r])
+            within = apart <= tolerance(a, self.n[i, r], bar[r], self.rtol, self.atol)
+            self.verdict[i, r] = AGREE if within and not self.strict else DISAGREE
+
+    def _steepness(self) -> Float:
+        """How steep fun is a little away from x0, in units of the scale of x: (m,)."""
+        at = [self.f0]
+        for sign in (-1.0, 1.0):
+            x = self.x + sign * _NEARBY * self.scale * away(self.x.size)
+            if self.limits is not None:
+                np.clip(x, *self.limits, out=x)
+            at.append(np.reshape(np.asarray(self.run.evaluate(x.reshape(self.run.x0.shape)), np.float64), -1))
+        with np.errstate(all="ignore"):
+            steep = np.fmax(np.abs(at[1] - self.f0), np.abs(at[2] - self.f0)) / _NEARBY
+        return np.where(np.isfinite(steep), steep, 0.0)
+
+    # --- what all rungs share ---
+
+    def raw(self, index: Integers) -> None:
+        """Only the differences, by Richardson."""
+        self._take(index, self._differences("richardson", index), RICHARDSON_RUNG)
+
+    def _differences(
+        self, method: str, index: Integers, x_scale: Float | None = None, rel_step: float | None = None
+    ) -> Found:
+        run, shape = self.run, self.run.x0.shape
+        scale = self.scale if x_scale is None else x_scale
+        bounds = None
+        if self.limits is not None:
+            bounds = self.limits[0].reshape(shape), self.limits[1].reshape(shape)
+        found = differentiate(
+            run.fun, run.x0, run.scalar, method, None, rel_step, None, scale.reshape(shape), bounds, run.f0, index,
+            self.noise or None, run.args, with_error=True,
+        )  # fmt: skip
+        run.nfev += found.run.nfev
+        return found
+
+    def _take(self, index: Integers, found: Found, rung: int) -> None:
+        bold = _BOLD if rung == RICHARDSON_RUNG else 1.0
+        self.n[index], self.bar[index] = found.rows, bold * _or_nan(found.error)
+        self.step[index], self.flag[index], self.rung[index] = _steps_of(found), _flags(found), rung
+
+    def _sizes(self) -> Float:
+        return sizes(self.a, self.n, self.scale, self.blocks, self.steep)
+
+    def _judge(self, index: Integers) -> None:
+        verdict = judge(self.a[index], self.n[index], self.bar[index], self._sizes()[index], self.rtol, self.atol)
+        verdict[(self.flag[index] & Flag.fixed) != 0] = NOT_CHECKED
+        self.verdict[index] = verdict
+
+
+def _or_nan(error: Float | None) -> Any:
+    return np.nan if error is None else error
+
+
+def _steps_of(found: Found) -> Float:
+    return found.steps if found.steps.ndim == 2 else np.repeat(found.steps[:, None], found.rows.shape[1], axis=1)
+
+
+def _flags(found: Found) -> Integers:
+    return np.zeros(found.rows.shape, np.intp) if found.flags is None else found.flags
