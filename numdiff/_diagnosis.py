@@ -70,6 +70,10 @@ class Diagnosis:
     def found(self) -> Found | None:
         if np.isnan(self.a[self.bad]).any():
             return "nonfinite", "jac returned nan"
+        at_kinks = np.isfinite(self.ladder.left)
+        if self.wrong.any() and at_kinks[self.wrong].all():
+            i, r = np.argwhere(self.wrong)[0]
+            return "kink", f"fun has a kink at {self.name(int(i), int(r))}: there is no derivative"
         for guess in (
             self._factor, self._transposed, self._summed, self._moved, self._missing, self._regulariser, self._stale
         ):  # fmt: skip
@@ -92,7 +96,9 @@ class Diagnosis:
         with np.errstate(all="ignore"):
             ratios = (self.a / self.n)[self.measurable]
         found = [float(np.median(ratios))] if ratios.size else []
-        known = {-1.0: "", 2.0: "2", 0.5: "1/2", float(n_vars): f"n = {n_vars}", 1 / n_vars: f"1/n = 1/{n_vars}"}
+        known = {-1.0: "", 2.0: "2", 0.5: "1/2"}
+        if n_vars > 2:
+            known |= {float(n_vars): f"n = {n_vars}", 1 / n_vars: f"1/n = 1/{n_vars}"}
         if m > 1:
             known |= {float(m): f"m = {m}", 1 / m: f"1/m = 1/{m}"}
         for value, text in known.items():

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._differentiate import differentiate
-from ._ladder import _BOLD, _OTHER_STEP, Ladder
+from ._ladder import BOLD, NEARBY, OTHER_STEP, Ladder
 from ._steps import EPS
-from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, judge
+from ._verdict import AGREE, BAR, DISAGREE, INCONCLUSIVE, SMALL, judge
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -126,7 +126,7 @@ class Directions:
         with np.errstate(all="ignore"):
             moved = np.where(v != 0, ladder.x, 0.0)
             by_x = EPS * np.sqrt(((moved[:, None] * ladder.a) ** 2).sum(axis=0)) / step  # rounding of x + t v
-            return n, _BOLD * error + by_x, float(step[0])
+            return n, BOLD * error + by_x, float(step[0])
 
     def measure(self, v: Float, name: str, block: int) -> Direction:
         """The verdict along v, for the gradient as corrected so far."""
@@ -137,39 +137,40 @@ class Directions:
             norm = np.sqrt((shares**2).sum(axis=0))
             typical = norm / math.sqrt(max(1, np.count_nonzero(v)))
         n, bar, step = self._derivative(v)
-        for rel_step in (_CLOSER, _OTHER_STEP):
+        for rel_step in (_CLOSER, OTHER_STEP):
             allowed = bar + ladder.rtol * norm
             marginal = (np.abs(along - n) > allowed) & ~(np.abs(along - n) > _MARGINAL * allowed)
             if rel_step == _CLOSER and not (~(bar <= 1e-3 * typical) & ~((norm == 0) & (n == 0))).any():
                 continue
-            if rel_step == _OTHER_STEP and not marginal.any():
+            if rel_step == OTHER_STEP and not marginal.any():
                 continue
             other, other_bar, other_step = self._derivative(v, rel_step)
             with np.errstate(all="ignore"):
-                if rel_step == _OTHER_STEP:
-                    bar = np.fmax(np.fmax(bar, other_bar), _BOLD * np.abs(other - n))
+                if rel_step == OTHER_STEP:
+                    bar = np.fmax(np.fmax(bar, other_bar), BOLD * np.abs(other - n))
                 else:
                     better = ~(other_bar >= bar)
                     n, bar = np.where(better, other, n), np.where(better, other_bar, bar)
                     step = other_step if better.all() else step
         size = typical
         with np.errstate(all="ignore"):
-            if not (bar <= 0.01 * typical).all():
-                size = np.fmax(typical, 1e-3 * self._steep())
+            if not (bar <= BAR * typical).all():
+                size = np.fmax(typical, SMALL * self._steep(v))
             # the differences of a sum of components, each within rtol
             allowed = bar + ladder.rtol * norm if ladder.atol is None else ladder.atol + ladder.rtol * norm
             verdict = judge(along, n, np.where(np.isfinite(allowed), bar, np.nan), size, 0.0, None)
             verdict[(verdict == DISAGREE) & (np.abs(along - n) <= allowed)] = AGREE
-            verdict[(verdict == AGREE) & ~(bar <= 0.01 * size) & ~((along == 0) & (n == 0))] = INCONCLUSIVE
+            verdict[(verdict == AGREE) & ~(bar <= BAR * size) & ~((along == 0) & (n == 0))] = INCONCLUSIVE
         found = Direction(name, block, v, along, n, bar, allowed, step, int(verdict.max(initial=AGREE)))
         self.found.append(found)
         return found
 
-    def _steep(self) -> Any:
-        ladder = self.ladder
-        if np.ndim(ladder.steep) == 0:
-            ladder.steep = ladder._steepness()
-        return ladder.steep
+    def _steep(self, v: Float) -> Any:
+        """How steep fun is a little away from x0 along v, over the root of its components."""
+        with np.errstate(all="ignore"):
+            away = np.abs(self._central(v, NEARBY)), np.abs(self._values(v, NEARBY) - self.ladder.f0) / NEARBY
+            steep = np.fmax(*away) / math.sqrt(np.count_nonzero(v))
+        return np.where(np.isfinite(steep), steep, 0.0)
 
     # --- who is it? ---
 
@@ -214,10 +215,14 @@ class Directions:
         return np.array(sorted(set(named)), np.intp)
 
     def _central(self, v: Float, t: float) -> Float:
-        line, run = self._line(v), self.ladder.run
-        up, down = (np.reshape(np.asarray(run.values(line(s, *run.args)), np.float64), -1) for s in (t, -t))
-        run.nfev += 2
-        return np.asarray((up - down) / (2 * t))
+        return np.asarray((self._values(v, t) - self._values(v, -t)) / (2 * t))
+
+    def _values(self, v: Float, t: float) -> Float:
+        """fun at x0 + t v, (m,)."""
+        run = self.ladder.run
+        value = self._line(v)(t, *run.args)
+        run.nfev += 1
+        return np.reshape(np.asarray(run.values(value), np.float64), -1)
 
     def _step(self, failed: Direction) -> tuple[float, float]:
         """The step for halving whose central difference comes closest to Richardson's, and how close."""

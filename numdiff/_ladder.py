@@ -8,7 +8,7 @@ Richardson where nothing else bears it out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +20,7 @@ from ._differentiate import Found, differentiate
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
-from ._stencils import FORWARD
+from ._stencils import CENTRAL, FORWARD
 from ._steps import EPS, steps, taken
 from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NOT_CHECKED, judge, sizes, tolerance
 
@@ -33,12 +33,15 @@ FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 _FORWARD_STEP: Final = EPS**0.5
 _FINE_FORWARD: Final = 1e-4  # of the derivative: rounding with which a forward difference may say "agree"
 _FINE_CENTRAL: Final = 1e-3
-_BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
-_OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson begins
+BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
+_CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
+_LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, where |x| is so small that nothing can be told
+_FARTHEST: Final = 1e280  # scale of x
+OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson begins
 _FLOAT32: Final = float(np.finfo(np.float32).eps)
 _NOISE: Final = 2.0  # a noise that was measured may be twice as large
 _NOISY: Final = 30.0  # times the rounding of fun: noise worth the name
-_NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
+NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
 _weights: dict[int, Float] = {}
@@ -59,6 +62,8 @@ def scale_of(flat: Float) -> Float:
     smallest = scale.min(initial=1.0) if flat.size else 1.0
     if smallest == 0.0:
         scale[scale == 0.0] = scale.max() or 1.0
+    if smallest < 1 / _FARTHEST or scale.max(initial=0.0) > _FARTHEST:
+        np.clip(scale, 1 / _FARTHEST, _FARTHEST, out=scale)
     return scale
 
 
@@ -84,13 +89,13 @@ class Ladder:
         self.scale = scale_of(self.x)
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
         self.rounding_sought = noise > 0
-        self.steep: Float | float = 0.0
         self.began = False
 
     def begin(self) -> None:
         """The arrays: not there before a component needs them, as a check of ten must be quick."""
         shape = self.a.shape
         self.n, self.bar, self.step = (np.full(shape, np.nan) for _ in range(3))
+        self.steep = np.zeros(shape)
         self.left, self.right = np.full(shape, np.nan), np.full(shape, np.nan)
         self.flag, self.rung = np.zeros(shape, np.intp), np.zeros(shape, np.int8)
         self.verdict = np.full(shape, INCONCLUSIVE, np.int8)
@@ -196,18 +201,20 @@ class Ladder:
         before = self.n[index].copy()
         self._take(index, self._differences("richardson", index), RICHARDSON_RUNG)
         self._judge(index)
-        for wider in self._wider():
-            short = index[((self.verdict[index] == INCONCLUSIVE).any(axis=1)) & (self.scale[index] < 0.01 * wider)]
-            if short.size:
-                self._improve(short, self._differences("richardson", short, np.full(len(self.a), wider)))
+        for x_scale, rel_step in self._elsewhere():
+            unsure = index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
+            if unsure.size:
+                self._improve(unsure, self._differences("richardson", unsure, x_scale, rel_step))
         alone = index[((self.verdict[index] == DISAGREE) & ~self._borne_out(index, before)).any(axis=1)]
         if alone.size:
             self._second_opinion(alone)
 
-    def _wider(self) -> list[float]:
-        """Scales of x to try where |x| is so small that nothing can be told."""
-        largest = float(self.scale.max(initial=0.0))
-        return [largest, 1.0] if largest < 1.0 and np.any(self.x == 0) else [largest]
+    def _elsewhere(self) -> Iterator[tuple[Float | None, float | None]]:
+        """Other steps, where the first ones tell nothing: scales of x, and where to begin."""
+        yield None, _CLOSER
+        yield np.maximum(self.scale, self.scale.max(initial=0.0)), None
+        for longer in _LONGER:
+            yield np.minimum(self.scale * longer, _FARTHEST), None
 
     def _borne_out(self, index: Integers, before: Float) -> NDArray[np.bool_]:
         """Where an earlier difference says about the same: then a disagreement is no failure of Richardson's."""
@@ -217,10 +224,10 @@ class Ladder:
     def _second_opinion(self, index: Integers) -> None:
         """Richardson with other steps: the bars become what lies between the two."""
         first, bar = self.n[index].copy(), self.bar[index].copy()
-        found = self._differences("richardson", index, None, _OTHER_STEP)
+        found = self._differences("richardson", index, None, OTHER_STEP)
         with np.errstate(all="ignore"):
-            other = _BOLD * _or_nan(found.error)
-            wider = np.fmax(np.fmax(bar, other), _BOLD * np.abs(first - found.rows))
+            other = BOLD * _or_nan(found.error)
+            wider = np.fmax(np.fmax(bar, other), BOLD * np.abs(first - found.rows))
             better = other < bar
         self.n[index] = np.where(better, found.rows, first)
         self.bar[index] = np.where(np.isfinite(found.rows), wider, bar)
@@ -228,7 +235,7 @@ class Ladder:
 
     def _improve(self, index: Integers, found: Found) -> None:
         """Keep what has the smaller bar."""
-        bar = _BOLD * _or_nan(found.error)
+        bar = BOLD * _or_nan(found.error)
         with np.errstate(all="ignore"):
             better = (bar < self.bar[index]) | (np.isnan(self.bar[index]) & np.isfinite(bar))
         for own, new in ((self.n, found.rows), (self.bar, bar), (self.step, _steps_of(found)), (self.flag, _flags(found))):
@@ -252,8 +259,9 @@ class Ladder:
             ).any():
                 self._look_for_kink(int(i))
         if (self.verdict[index] == INCONCLUSIVE).any():
-            self.steep = self._steepness()
-            self._judge(index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)])
+            unsure = index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
+            self.steep[unsure] = self._steepness(unsure)
+            self._judge(unsure)
 
     def _open(self, index: Integers) -> Integers:
         return index[((self.verdict[index] == INCONCLUSIVE) | (self.verdict[index] == DISAGREE)).any(axis=1)]
@@ -292,16 +300,20 @@ class Ladder:
             within = apart <= tolerance(a, self.n[i, r], bar[r], self.rtol, self.atol)
             self.verdict[i, r] = AGREE if within and not self.strict else DISAGREE
 
-    def _steepness(self) -> Float:
-        """How steep fun is a little away from x0, in units of the scale of x: (m,)."""
-        at = [self.f0]
-        for sign in (-1.0, 1.0):
-            x = self.x + sign * _NEARBY * self.scale * away(self.x.size)
-            if self.limits is not None:
-                np.clip(x, *self.limits, out=x)
-            at.append(np.reshape(np.asarray(self.run.evaluate(x.reshape(self.run.x0.shape)), np.float64), -1))
-        with np.errstate(all="ignore"):
-            steep = np.fmax(np.abs(at[1] - self.f0), np.abs(at[2] - self.f0)) / _NEARBY
+    def _steepness(self, index: Integers) -> Float:
+        """How steep fun is a little away from x0, to the steeper side, (count, m); 0 where that cannot be told."""
+        x, f0 = self.x[index], self.f0
+        h = taken(x, NEARBY * self.scale[index])
+        steep = np.zeros((index.size, f0.size))
+        inside = h != 0
+        if self.limits is not None:
+            inside &= (x - h >= self.limits[0][index]) & (x + h <= self.limits[1][index])
+        chosen = np.flatnonzero(inside)
+        if chosen.size:
+            kept = np.empty((chosen.size, 2, f0.size))
+            self.run.difference(index[chosen], h[chosen], CENTRAL, None, kept)
+            with np.errstate(all="ignore"):
+                steep[chosen] = np.abs(kept - f0).max(axis=1) / h[chosen, None]
         return np.where(np.isfinite(steep), steep, 0.0)
 
     # --- what all rungs share ---
@@ -326,12 +338,12 @@ class Ladder:
         return found
 
     def _take(self, index: Integers, found: Found, rung: int) -> None:
-        bold = _BOLD if rung == RICHARDSON_RUNG else 1.0
+        bold = BOLD if rung == RICHARDSON_RUNG else 1.0
         self.n[index], self.bar[index] = found.rows, bold * _or_nan(found.error)
         self.step[index], self.flag[index], self.rung[index] = _steps_of(found), _flags(found), rung
 
     def _sizes(self) -> Float:
-        return sizes(self.a, self.n, self.scale, self.blocks, self.steep)
+        return sizes(self.a, self.n, self.blocks, self.steep)
 
     def _judge(self, index: Integers) -> None:
         verdict = judge(self.a[index], self.n[index], self.bar[index], self._sizes()[index], self.rtol, self.atol)

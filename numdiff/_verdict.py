@@ -4,8 +4,8 @@
     disagree      |a - n| beyond that, the bar being the best to be had
     inconclusive  else: the difference is too noisy to say
 
-size is the largest of |a|, a thousandth of the largest derivative in the block, and a thousandth of how steep fun is
-beside x0 (so that a derivative of 0 at a minimum can be told). The last two are compared in units of the scale of x.
+size is the largest of |a|, a thousandth of the largest derivative in the block, and a thousandth of how steep fun is a
+little away from x0, so that a derivative of 0 at a minimum can be told.
 """
 
 from __future__ import annotations
@@ -47,14 +47,13 @@ def judge(a: Float, n: Float, bar: Float, size: Float, rtol: float, atol: float 
     return verdict.astype(np.int8)
 
 
-def sizes(a: Float, n: Float, scale: Float, blocks: Any, steep: Float | float) -> Float:
-    """The size with which the bars are compared, (count, m): see above. steep is (m,), in units of the scale."""
+def sizes(a: Float, n: Float, blocks: list[slice], steep: Float) -> Float:
+    """The size with which the bars are compared, (count, m): see above. steep is (count, m), 0 where not known."""
     size = np.abs(a)
-    with np.errstate(all="ignore"):
-        for block in blocks:
-            wide = scale[block, None]
-            by_a, by_n = (np.nanmax(np.abs(v[block]) * wide, axis=0, initial=0.0) for v in (a, n))
-            by_a, by_n = np.where(np.isfinite(by_a), by_a, 0.0), np.where(np.isfinite(by_n), by_n, 0.0)
+    for block in blocks:
+        with np.errstate(all="ignore"):
+            by_a, by_n = (np.abs(v[block]).max(axis=0, initial=0.0, where=np.isfinite(v[block])) for v in (a, n))
+            # Neither a wild component of jac nor one of the differences shall make the others small.
             largest = np.where((by_a > 0) & (by_n > 0), np.minimum(by_a, by_n), np.maximum(by_a, by_n))
-            size[block] = np.fmax(size[block], SMALL * np.maximum(largest, steep) / wide)
+            size[block] = np.fmax(size[block], SMALL * np.maximum(largest, steep[block]))
     return size
