@@ -8,7 +8,7 @@ Richardson where nothing else bears it out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -88,7 +88,7 @@ class Ladder:
         self.x = run.x0.reshape(-1)
         self.scale = scale_of(self.x)
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
-        self.rounding_sought = noise > 0
+        self.noise_sought = noise > 0
         self.began = False
 
     def begin(self) -> None:
@@ -196,35 +196,23 @@ class Ladder:
 
     # --- Richardson ---
 
-    def _richardson(self, index: Integers, noise: float | None = None) -> None:
-        """Richardson's word; where that leaves doubts about the scale of x, with longer steps."""
+    def _richardson(self, index: Integers) -> None:
         before = self.n[index].copy()
         self._take(index, self._differences("richardson", index), RICHARDSON_RUNG)
         self._judge(index)
-        for x_scale, rel_step in self._elsewhere():
-            unsure = index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
-            if unsure.size:
-                self._improve(unsure, self._differences("richardson", unsure, x_scale, rel_step))
         alone = index[((self.verdict[index] == DISAGREE) & ~self._borne_out(index, before)).any(axis=1)]
         if alone.size:
             self._second_opinion(alone)
-
-    def _elsewhere(self) -> Iterator[tuple[Float | None, float | None]]:
-        """Other steps, where the first ones tell nothing: scales of x, and where to begin."""
-        yield None, _CLOSER
-        yield np.maximum(self.scale, self.scale.max(initial=0.0)), None
-        for longer in _LONGER:
-            yield np.minimum(self.scale * longer, _FARTHEST), None
 
     def _borne_out(self, index: Integers, before: Float) -> NDArray[np.bool_]:
         """Where an earlier difference says about the same: then a disagreement is no failure of Richardson's."""
         with np.errstate(all="ignore"):
             return np.asarray(np.abs(before - self.n[index]) <= 0.1 * np.abs(self.a[index] - self.n[index]))
 
-    def _second_opinion(self, index: Integers) -> None:
+    def _second_opinion(self, index: Integers, x_scale: Float | None = None) -> None:
         """Richardson with other steps: the bars become what lies between the two."""
         first, bar = self.n[index].copy(), self.bar[index].copy()
-        found = self._differences("richardson", index, None, OTHER_STEP)
+        found = self._differences("richardson", index, x_scale, OTHER_STEP)
         with np.errstate(all="ignore"):
             other = BOLD * _or_nan(found.error)
             wider = np.fmax(np.fmax(bar, other), BOLD * np.abs(first - found.rows))
@@ -244,8 +232,8 @@ class Ladder:
 
     def _doubts(self, index: Integers) -> None:
         """Before anything but "agree" is said: is fun noisy, is there a kink, is the derivative just small?"""
-        if self._open(index).size and not self.rounding_sought:
-            self.rounding_sought = True
+        if self._open(index).size and not self.noise_sought:
+            self.noise_sought = True
             noise = self.estimate()
             if noise > _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0)):
                 self.noise = max(self.noise, noise)
@@ -253,15 +241,34 @@ class Ladder:
                 for begin in range(0, again.size, _AT_ONCE):
                     self._richardson(again[begin : begin + _AT_ONCE])
         flagged = index[((self.flag[index] & Flag.kink) != 0).any(axis=1)]
-        for i in np.union1d(flagged, self._open(index))[: 4 * _AT_ONCE]:
-            if ((self.flag[i] & (Flag.kink | Flag.noisy | Flag.nonfinite)) != 0).any() or (
-                self.verdict[i] == INCONCLUSIVE
-            ).any():
-                self._look_for_kink(int(i))
-        if (self.verdict[index] == INCONCLUSIVE).any():
-            unsure = index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
+        for i in np.union1d(flagged, self._unsure(index)):
+            self._look_for_kink(int(i))
+        unsure = self._unsure(index)
+        if unsure.size:
             self.steep[unsure] = self._steepness(unsure)
             self._judge(unsure)
+        self._elsewhere(index)
+
+    def _elsewhere(self, index: Integers) -> None:
+        """Other steps, where the first ones tell nothing: shorter ones; as long as those of the largest |x|; longer."""
+        largest = np.full(self.scale.size, self.scale.max(initial=0.0))
+        attempts: list[tuple[Float | None, float | None]] = [(None, _CLOSER), (largest, None)]
+        attempts += [(np.minimum(self.scale * longer, _FARTHEST), None) for longer in _LONGER]
+        for k, (x_scale, rel_step) in enumerate(attempts):
+            unsure = self._unsure(index)
+            if x_scale is largest:
+                unsure = unsure[self.scale[unsure] < 0.1 * largest[unsure]]
+            if not unsure.size:
+                continue
+            self._improve(unsure, self._differences("richardson", unsure, x_scale, rel_step))
+            alone = unsure[(self.verdict[unsure] == DISAGREE).any(axis=1)]
+            if alone.size and k < 2:
+                self._second_opinion(alone, x_scale)
+            elif alone.size:  # a function that is fine beside x0 looks flat from so far away
+                self.verdict[alone] = np.where(self.verdict[alone] == DISAGREE, INCONCLUSIVE, self.verdict[alone])
+
+    def _unsure(self, index: Integers) -> Integers:
+        return index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
 
     def _open(self, index: Integers) -> Integers:
         return index[((self.verdict[index] == INCONCLUSIVE) | (self.verdict[index] == DISAGREE)).any(axis=1)]
