@@ -1,6 +1,7 @@
 """Derivatives of functions given as code, by finite differences.
 
 numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp.
+gradcheck, assert_gradient, taylor_test: whether a hand-written gradient is right.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
 """
 
@@ -21,6 +22,7 @@ from ._result import DerivativeResult, Flag
 from ._sparse import group_columns
 from ._sweep import StepSweep, step_sweep
 from ._taylor import TaylorResult, taylor
+from ._taylor_test import TaylorTest, taylor_test
 
 __version__ = _version("numdiff")
 
@@ -31,6 +33,7 @@ __all__ = [
     "NoiseEstimate",
     "StepSweep",
     "TaylorResult",
+    "TaylorTest",
     "__version__",
     "approx_derivative",
     "approx_fprime",
@@ -54,5 +57,6 @@ __all__ = [
     "show_config",
     "step_sweep",
     "taylor",
+    "taylor_test",
     "value_and_grad",
 ]
