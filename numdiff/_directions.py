@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._differentiate import differentiate
-from ._ladder import BOLD, NEARBY, OTHER_STEP, Ladder
+from ._ladder import NEARBY, OTHER_STEP, Ladder
 from ._steps import EPS
 from ._verdict import AGREE, BAR, DISAGREE, INCONCLUSIVE, SMALL, judge
 
@@ -126,7 +126,7 @@ class Directions:
         with np.errstate(all="ignore"):
             moved = np.where(v != 0, ladder.x, 0.0)
             by_x = EPS * np.sqrt(((moved[:, None] * ladder.a) ** 2).sum(axis=0)) / step  # rounding of x + t v
-            return n, BOLD * error + by_x, float(step[0])
+            return n, self.ladder.bold * error + by_x, float(step[0])
 
     def measure(self, v: Float, name: str, block: int) -> Direction:
         """The verdict along v, for the gradient as corrected so far."""
@@ -147,7 +147,7 @@ class Directions:
             other, other_bar, other_step = self._derivative(v, rel_step)
             with np.errstate(all="ignore"):
                 if rel_step == OTHER_STEP:
-                    bar = np.fmax(np.fmax(bar, other_bar), BOLD * np.abs(other - n))
+                    bar = np.fmax(np.fmax(bar, other_bar), self.ladder.bold * np.abs(other - n))
                 else:
                     better = ~(other_bar >= bar)
                     n, bar = np.where(better, other, n), np.where(better, other_bar, bar)

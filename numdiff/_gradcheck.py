@@ -26,7 +26,10 @@ Integers = NDArray[np.intp]
 
 MODES: Final = ("auto", "full", "directional")
 _MANY: Final = 256  # components: from here on "auto" takes directions first
+_TOO_MANY: Final = 10_000  # beyond that what directions cannot tell is left at that
+_SAMPLE: Final = 64
 _DIRECTIONS: Final = 3
+_CAUTION: Final = 1.5  # a standard deviation of ten values may be so much larger
 _ROWS: Final = 5  # in the message of assert_gradient
 
 
@@ -192,9 +195,11 @@ class Check:
             bound = lambda x, *rest: inner(self._unflatten(x), *rest)  # noqa: E731
         limits = as_bounds(bounds, point, moderate)
         if max_nfev is not None:
-            bound = _limited(bound, max_nfev)
+            bound, self.count_of = _limited(bound, max_nfev)
         self.run, self.limits = Run(bound, args, point, False, None), limits
         self.notes: list[str] = []
+        self.settled: set[int] = set()  # blocks that directions could not settle, and were checked by component
+        self.most = max_nfev
         self.directions: list[Direction] = []
 
     def options(
@@ -316,13 +321,24 @@ class Check:
             if directional:
                 self._by_directions()
             else:
-                self.ladder.check(self.index)
+                self.ladder.check(self._affordable())
         except _BudgetSpentError:
-            self.notes.append("`max_nfev` was reached before the check was done")
             self.spent = True
+        if self.spent:
+            self.notes.append("`max_nfev` was reached before all was checked")
+            run.nfev = min(self.count_of(), self.most or 0)
         return self._conclude(directional)
 
     spent = False
+
+    def _affordable(self) -> Integers | None:
+        """The components to check: as many as max_nfev has room for."""
+        count = self.run.x0.size if self.index is None else self.index.size
+        if self.most is None or count + self.run.nfev + 1 <= self.most:
+            return self.index
+        self.spent = True
+        index = np.arange(count) if self.index is None else self.index
+        return index[: max(0, self.most - self.run.nfev - 1)]
 
     def _random(self, again: Any) -> None:
         """fun differs at one point: measure by how much."""
@@ -331,10 +347,10 @@ class Check:
             return  # nothing can be told here anyway
         values += [np.reshape(self.run.evaluate(self.run.x0.copy()), -1) for _ in range(8)]
         with np.errstate(all="ignore"):
-            scatter = 2.0 * float(np.nanmax(np.std(values, axis=0), initial=0.0))
+            scatter = _CAUTION * float(np.nanmax(np.std(values, axis=0), initial=0.0))
         self.f0 = self.run.f0 = np.mean(values, axis=0) if self.run.m != 1 else float(np.mean(values))
         self.noise = max(self.noise or 0.0, scatter)
-        text = f"fun returns different values at one point (standard deviation {scatter / 2:.2g}): seed it, if it is random"
+        text = f"fun returns different values at one point (standard deviation {scatter / _CAUTION:.2g}): seed it, if it is random"
         self.notes.append(text)
         warnings.warn(text, RuntimeWarning, stacklevel=5)
 
@@ -364,9 +380,21 @@ class Check:
                 if found.verdict == DISAGREE and self.mode == "auto":
                     search.name_the_wrong(found)
                     break
+                if found.verdict == INCONCLUSIVE and self.mode == "auto" and size <= _TOO_MANY:
+                    self._one_by_one(k, block)  # too noisy for one among so many to be seen
+                    break
                 if self.tell:
                     self.tell(k * self.count + j + 1, len(ladder.blocks) * self.count)
         self.everywhere = bool(search.everywhere)
+
+    def _one_by_one(self, k: int, block: slice) -> None:
+        """All components of a block, if a sample of them can be told."""
+        ladder, all_of_them = self.ladder, np.arange(block.start, block.stop)
+        sample = np.sort(self.rng.permutation(all_of_them)[:_SAMPLE])
+        ladder.check(sample)
+        if not (ladder.verdict[sample] == INCONCLUSIVE).any():
+            ladder.check(all_of_them)
+            self.settled.add(k)
 
     # --- the end ---
 
@@ -404,7 +432,7 @@ class Check:
         wrong_at = np.argwhere((verdict == DISAGREE) & checked[:, None])
         first = [d for d in self.directions if "set right" not in d.name]
         unsure = bool(((verdict == INCONCLUSIVE) & checked[:, None]).any()) or self.spent
-        unsure |= any(d.verdict == INCONCLUSIVE for d in self.directions)
+        unsure |= any(d.verdict == INCONCLUSIVE and d.block not in self.settled for d in self.directions)
         failed = any(d.verdict == DISAGREE for d in first)
         if wrong_at.size or failed:
             word = "disagree"
@@ -511,18 +539,20 @@ def _tolerance(name: str, value: Any) -> float:
     return float(value)
 
 
-def _limited(fun: Callable[..., Any], most: int) -> Callable[..., Any]:
-    """fun, to be called so many times."""
+def _limited(fun: Callable[..., Any], most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
+    """fun, to be called so many times; and how often it was."""
     if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 2:
         raise ValueError(f"`max_nfev` must be an integer of at least 2; it is {most!r}")
-    calls = itertools.count()
+    calls = 0
 
     def limited(x: Any, *args: Any) -> Any:
-        if next(calls) >= most:
+        nonlocal calls
+        if calls >= most:
             raise _BudgetSpentError
+        calls += 1
         return fun(x, *args)
 
-    return limited
+    return limited, lambda: calls
 
 
 def _progress(progress: Any) -> Callable[[int, int], None] | None:

@@ -33,7 +33,7 @@ FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 _FORWARD_STEP: Final = EPS**0.5
 _FINE_FORWARD: Final = 1e-4  # of the derivative: rounding with which a forward difference may say "agree"
 _FINE_CENTRAL: Final = 1e-3
-BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
+_BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
 _LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, where |x| is so small that nothing can be told
 _FARTHEST: Final = 1e280  # scale of x
@@ -90,6 +90,11 @@ class Ladder:
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
         self.noise_sought = noise > 0
         self.began = False
+
+    @property
+    def bold(self) -> float:
+        """How much longer to make Richardson's bars: those of noise are long enough."""
+        return 1.0 if self.noise else _BOLD
 
     def begin(self) -> None:
         """The arrays: not there before a component needs them, as a check of ten must be quick."""
@@ -187,7 +192,7 @@ class Ladder:
             size = self._sizes()[index]
             smooth = np.abs(before - n) <= 4 * before_bar + bar + 1e-5 * np.abs(n)
             near = np.abs(a - n) <= tolerance(a, n, bar, self.rtol, None)
-            fine = (bar <= _FINE_CENTRAL * size) | ((a == 0) & (n == 0) & (before == 0))
+            fine = bar <= _FINE_CENTRAL * size
         settled = (smooth & near & fine & (self.flag[index] == 0)).all(axis=1)
         if self.atol is not None:
             settled[:] = False
@@ -214,16 +219,18 @@ class Ladder:
         first, bar = self.n[index].copy(), self.bar[index].copy()
         found = self._differences("richardson", index, x_scale, OTHER_STEP)
         with np.errstate(all="ignore"):
-            other = BOLD * _or_nan(found.error)
-            wider = np.fmax(np.fmax(bar, other), BOLD * np.abs(first - found.rows))
+            other = self.bold * _or_nan(found.error)
+            wider = np.fmax(np.fmax(bar, other), self.bold * np.abs(first - found.rows))
             better = other < bar
         self.n[index] = np.where(better, found.rows, first)
         self.bar[index] = np.where(np.isfinite(found.rows), wider, bar)
         self._judge(index)
 
-    def _improve(self, index: Integers, found: Found) -> None:
-        """Keep what has the smaller bar."""
-        bar = BOLD * _or_nan(found.error)
+    def _improve(self, index: Integers, found: Found, smooth: bool) -> None:
+        """Keep what has the smaller bar; smooth: only where fun is."""
+        bar = self.bold * _or_nan(found.error)
+        if smooth:
+            bar = np.where(_flags(found) & (Flag.kink | Flag.noisy), np.nan, bar)
         with np.errstate(all="ignore"):
             better = (bar < self.bar[index]) | (np.isnan(self.bar[index]) & np.isfinite(bar))
         for own, new in ((self.n, found.rows), (self.bar, bar), (self.step, _steps_of(found)), (self.flag, _flags(found))):
@@ -253,19 +260,27 @@ class Ladder:
         """Other steps, where the first ones tell nothing: shorter ones; as long as those of the largest |x|; longer."""
         largest = np.full(self.scale.size, self.scale.max(initial=0.0))
         attempts: list[tuple[Float | None, float | None]] = [(None, _CLOSER), (largest, None)]
-        attempts += [(np.minimum(self.scale * longer, _FARTHEST), None) for longer in _LONGER]
+        if not self.noise:
+            attempts += [(np.minimum(self.scale * longer, _FARTHEST), None) for longer in _LONGER]
+        flat = (self.a == 0) & (self.n == 0) & (self.verdict == INCONCLUSIVE)  # so far
         for k, (x_scale, rel_step) in enumerate(attempts):
             unsure = self._unsure(index)
             if x_scale is largest:
                 unsure = unsure[self.scale[unsure] < 0.1 * largest[unsure]]
             if not unsure.size:
                 continue
-            self._improve(unsure, self._differences("richardson", unsure, x_scale, rel_step))
-            alone = unsure[(self.verdict[unsure] == DISAGREE).any(axis=1)]
-            if alone.size and k < 2:
-                self._second_opinion(alone, x_scale)
-            elif alone.size:  # a function that is fine beside x0 looks flat from so far away
-                self.verdict[alone] = np.where(self.verdict[alone] == DISAGREE, INCONCLUSIVE, self.verdict[alone])
+            found = self._differences("richardson", unsure, x_scale, rel_step)
+            flat[unsure] &= found.rows == 0
+            before = [array[unsure].copy() for array in (self.n, self.bar, self.step, self.flag, self.verdict)]
+            self._improve(unsure, found, smooth=k >= 2)
+            against = (self.verdict[unsure] == DISAGREE).any(axis=1)
+            if k < 2 and against.any():
+                self._second_opinion(unsure[against], x_scale)
+            elif against.any():  # a function that is fine beside x0 looks flat from so far away
+                arrays = (self.n, self.bar, self.step, self.flag, self.verdict)
+                for array, old in zip(arrays, before, strict=True):
+                    array[unsure[against]] = old[against]
+        self.verdict[flat & (self.verdict == INCONCLUSIVE)] = AGREE  # both zero, wherever one looks
 
     def _unsure(self, index: Integers) -> Integers:
         return index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
@@ -296,7 +311,10 @@ class Ladder:
             room = min(self.x[i] - self.limits[0][i], self.limits[1][i] - self.x[i])
             if not room > 0.02 * self.scale[i]:
                 return
-        left, right, bar = one_sided_slopes(self.run, i, float(self.scale[i]), self.noise)
+        own, largest = float(self.scale[i]), float(self.scale.max())
+        left, right, bar = one_sided_slopes(self.run, i, own, self.noise)
+        if own < 1e-3 * largest and np.isnan(left).all() and self.limits is None:
+            left, right, bar = one_sided_slopes(self.run, i, largest, self.noise)
         for r in np.flatnonzero(np.isfinite(left)):
             low, high, a = min(left[r], right[r]), max(left[r], right[r]), self.a[i, r]
             self.left[i, r], self.right[i, r] = left[r], right[r]
@@ -345,7 +363,7 @@ class Ladder:
         return found
 
     def _take(self, index: Integers, found: Found, rung: int) -> None:
-        bold = BOLD if rung == RICHARDSON_RUNG else 1.0
+        bold = self.bold if rung == RICHARDSON_RUNG else 1.0
         self.n[index], self.bar[index] = found.rows, bold * _or_nan(found.error)
         self.step[index], self.flag[index], self.rung[index] = _steps_of(found), _flags(found), rung
 

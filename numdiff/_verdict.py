@@ -28,21 +28,22 @@ SMALL: Final = 1e-3  # of the largest derivative of the block
 def tolerance(a: Any, n: Any, bar: Any, rtol: float, atol: float | None) -> Any:
     """How far a and n may be apart; atol takes the place of the error bar."""
     with np.errstate(all="ignore"):
-        return (bar if atol is None else atol) + rtol * np.fmax(np.abs(a), np.abs(n))
+        size = np.abs(n)
+        size = np.where(np.isfinite(a), np.fmax(np.abs(a), size), size)
+        return (bar if atol is None else atol) + rtol * size
 
 
 def judge(a: Float, n: Float, bar: Float, size: Float, rtol: float, atol: float | None) -> NDArray[np.int8]:
     """The verdict for each component; bar and size are absolute."""
     with np.errstate(all="ignore"):
-        far = ~(np.abs(a - n) <= tolerance(a, n, bar, rtol, atol))
+        apart = np.abs(a - n)
+        far = ~(apart <= tolerance(a, n, bar, rtol, atol))
         telling = bar <= (BAR * size if atol is None else np.maximum(BAR * size, atol))
-    telling |= (a == 0) & (n == 0)
-    verdict = np.where(far, DISAGREE, np.where(telling, AGREE, INCONCLUSIVE))
-    if atol is not None:  # between the tolerance and the tolerance with the bar nothing can be said
-        with np.errstate(all="ignore"):
-            verdict[far & (np.abs(a - n) <= tolerance(a, n, bar + atol, rtol, None))] = INCONCLUSIVE
-    unknown = ~np.isfinite(n) | ~np.isfinite(bar)
-    verdict[unknown & ~np.isnan(a)] = INCONCLUSIVE
+        verdict = np.where(far, DISAGREE, np.where(telling, AGREE, INCONCLUSIVE))
+        if atol is not None:  # between the tolerance and the tolerance with the bar nothing can be said
+            verdict[far & (apart <= tolerance(a, n, bar + atol, rtol, None))] = INCONCLUSIVE
+        verdict[np.isinf(a) & ~(bar <= BAR * np.abs(n))] = INCONCLUSIVE  # an infinite slope may be right
+    verdict[~np.isfinite(n) | ~np.isfinite(bar)] = INCONCLUSIVE
     verdict[np.isnan(a)] = DISAGREE
     return verdict.astype(np.int8)
 
