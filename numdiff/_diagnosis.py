@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ._differentiate import differentiate
 from ._directions import Direction
-from ._ladder import Ladder, away
+from ._forward import away
+from ._ladder import Ladder
 from ._verdict import DISAGREE
 
 Float = NDArray[np.float64]

@@ -6,6 +6,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,8 @@ from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
 from ._function import as_array, as_indices, as_noise, as_point, bind, component, describe
-from ._ladder import METHODS, Ladder
+from ._forward import Forward, forward
+from ._ladder import METHODS, Ladder, scale_of
 from ._report import GradientReport, Row, flag_text
 from ._tree import Leaf, is_tree, leaves, rebuild
 from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, RTOL, tolerance
@@ -231,10 +233,14 @@ class Check:
             self.given = given.astype(np.float64).reshape(-1, x0.size)
             if not np.isfinite(self.given).all() or not self.given.any(axis=1).all():
                 raise ValueError("`directions` must be finite, and none of them all 0")
-        self.rng = np.random.default_rng(rng)
+        self.seed = rng
         self.noise = 0.0 if noise is None else as_noise(noise)
         self.strict = bool(strict)
         self.tell = _progress(progress)
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
 
     # --- points and trees ---
 
@@ -308,20 +314,25 @@ class Check:
             self._random(again)
         if isinstance(found, tuple):
             return self._wrong_shape(*found)
-        self.ladder = Ladder(
-            run, found, self.limits, self.rtol, self.atol, self.noise or 0.0, self.blocks, self.tell, self.strict
-        )
-        if self.noise is None:
-            self.ladder.noise = self.ladder.estimate()
-        self.everywhere = False
         directional = self.mode == "directional" or (
             self.mode == "auto" and self.index is None and (run.x0.size > _MANY or self.asked is not None)
         )
+        self.a = found
+        begun = None
+        if not directional and self.index is None and self.limits is None and self.most is None and self.noise == 0.0:
+            flat = run.x0.reshape(-1)
+            begun = forward(run, found, None, flat, scale_of(flat), self.rtol)
+            if begun.doubtful is None and not begun.noise:  # the most common end, and no more than that is done for it
+                self.begun = begun
+                return GradientReport("agree", [], None, "", self.notes, "full", run.nfev, self.njev, self._rows)
+        ladder = self.ladder
+        if self.noise is None:
+            ladder.noise = ladder.estimate()
         try:
             if directional:
                 self._by_directions()
             else:
-                self.ladder.check(self._affordable())
+                ladder.check(self._affordable(), begun)
         except _BudgetSpentError:
             self.spent = True
         if self.spent:
@@ -329,6 +340,14 @@ class Check:
             run.nfev = min(self.count_of(), self.most or 0)
         return self._conclude(directional)
 
+    @cached_property
+    def ladder(self) -> Ladder:
+        return Ladder(
+            self.run, self.a, self.limits, self.rtol, self.atol, self.noise or 0.0, self.blocks, self.tell, self.strict
+        )
+
+    begun: Forward | None = None
+    everywhere = False
     spent = False
 
     def _affordable(self) -> Integers | None:
@@ -356,7 +375,6 @@ class Check:
 
     def _by_directions(self) -> None:
         ladder = self.ladder
-        ladder.begin()
         search = self.search = Directions(ladder, self.rng)
         self.directions = search.found
         if self.given is not None:
@@ -427,8 +445,7 @@ class Check:
 
     def _conclude(self, directional: bool) -> GradientReport:
         ladder = self.ladder
-        verdict = ladder.verdict if ladder.began else np.zeros(ladder.a.shape, np.int8)
-        checked = ladder.checked if ladder.began else np.zeros(len(ladder.a), bool)
+        verdict, checked = ladder.verdict, ladder.checked
         wrong_at = np.argwhere((verdict == DISAGREE) & checked[:, None])
         first = [d for d in self.directions if "set right" not in d.name]
         unsure = bool(((verdict == INCONCLUSIVE) & checked[:, None]).any()) or self.spent
@@ -500,8 +517,8 @@ class Check:
                     d.name, d.name, float(d.a[r]), float(d.n[r]), float(apart), float(d.tolerance[r]),
                     float(d.bar[r]), d.step, "richardson", NAMES[d.verdict], said,
                 ))  # fmt: skip
-        if not ladder.began:
-            return rows
+        if self.begun is not None:
+            ladder.check(None, self.begun)
         for i, r in itertools.product(np.flatnonzero(ladder.checked), range(ladder.a.shape[1])):
             a, n, bar = ladder.a[i, r], ladder.n[i, r], ladder.bar[i, r]
             with np.errstate(all="ignore"):

@@ -14,14 +14,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bars import bars
 from ._difference import Run
 from ._differentiate import Found, differentiate
+from ._forward import Forward, away, forward
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
-from ._stencils import CENTRAL, FORWARD
-from ._steps import EPS, steps, taken
+from ._stencils import CENTRAL
+from ._steps import EPS, taken
 from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NOT_CHECKED, judge, sizes, tolerance
 
 Float = NDArray[np.float64]
@@ -30,40 +30,23 @@ Integers = NDArray[np.intp]
 METHODS: Final = ("", "forward", "central", "richardson", "one-sided")
 FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 
-_FORWARD_STEP: Final = EPS**0.5
-_FINE_FORWARD: Final = 1e-4  # of the derivative: rounding with which a forward difference may say "agree"
 _FINE_CENTRAL: Final = 1e-3
 _BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
 _LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, where |x| is so small that nothing can be told
 _FARTHEST: Final = 1e280  # scale of x
 OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson begins
-_FLOAT32: Final = float(np.finfo(np.float32).eps)
 _NOISE: Final = 2.0  # a noise that was measured may be twice as large
 _NOISY: Final = 30.0  # times the rounding of fun: noise worth the name
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
-_weights: dict[int, Float] = {}
-
-
-def away(n: int) -> Float:
-    """n numbers from 1/2 to 1, always the same."""
-    if n not in _weights:
-        if len(_weights) > 64:
-            _weights.clear()
-        _weights[n] = np.random.default_rng(n).uniform(0.5, 1.0, n)
-    return _weights[n]
-
-
 def scale_of(flat: Float) -> Float:
     """How far each x reaches: |x|, and for those that are 0 the largest |x|, or 1."""
     scale = np.abs(flat)
-    smallest = scale.min(initial=1.0) if flat.size else 1.0
-    if smallest == 0.0:
+    if np.count_nonzero(scale > 1 / _FARTHEST) < scale.size:
         scale[scale == 0.0] = scale.max() or 1.0
-    if smallest < 1 / _FARTHEST or scale.max(initial=0.0) > _FARTHEST:
-        np.clip(scale, 1 / _FARTHEST, _FARTHEST, out=scale)
+        np.maximum(scale, 1 / _FARTHEST, out=scale)
     return scale
 
 
@@ -90,6 +73,7 @@ class Ladder:
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
         self.noise_sought = noise > 0
         self.began = False
+        self.begin()
 
     @property
     def bold(self) -> float:
@@ -107,81 +91,45 @@ class Ladder:
         self.checked = np.zeros(len(self.a), bool)
         self.began = True
 
-    def check(self, index: Integers | None) -> None:
-        """Climb as far as is needed; index None: all."""
+    def check(self, index: Integers | None, begun: Forward | None = None) -> None:
+        """Climb as far as is needed; index None: all, for which the forward differences may be there."""
         if not self.began:
             self.begin()
         chosen = np.arange(len(self.a)) if index is None else index
         chosen = chosen[~self.checked[chosen]]
         self.checked[chosen] = True
-        if not chosen.size:
-            return
-        if not self.noise:
-            doubtful = self._forward(chosen)
-            if not doubtful.size:
-                return
-            if not self.noise:  # _forward looks for values in float32
-                doubtful = self._central(doubtful)
-            else:
-                doubtful = chosen
-            chosen = doubtful
+        if chosen.size and not self.noise:
+            chosen = self._forward(chosen) if begun is None else self.take_forward(chosen, begun)
+        if chosen.size and not self.noise:  # values in float32 were found out
+            chosen = self._central(chosen)
         for begin in range(0, chosen.size, _AT_ONCE):
             self._richardson(chosen[begin : begin + _AT_ONCE])
             if self.tell:
                 self.tell(min(begin + _AT_ONCE, chosen.size), chosen.size)
-        self._doubts(chosen)
+        if chosen.size:
+            self._doubts(chosen)
 
     # --- the two lower rungs ---
 
     def _forward(self, index: Integers) -> Integers:
         """Forward differences; the components that they do not settle."""
-        run, m = self.run, self.a.shape[1]
-        if self.limits is not None:
-            found = self._differences("forward", index)
-            self._take(index, found, FORWARD_RUNG)
-            return index  # the doubts about one-sided differences are for the central ones
-        all_of_them = index.size == len(self.a)
-        x, scale = (self.x, self.scale) if all_of_them else (self.x[index], self.scale[index])
-        h = taken(x, steps(x, max(_FORWARD_STEP, (run.eps or EPS) ** 0.5), None, None, scale))
-        kept = np.empty((index.size, 1, m))
-        rows, _ = run.difference(
-            None if all_of_them else index, h.reshape(run.x0.shape) if all_of_them else h, FORWARD, None, kept
-        )
-        with np.errstate(all="ignore"):
-            size = max(float(np.abs(kept).max(initial=0.0)), float(np.abs(self.f0).max(initial=0.0)))
-            bar = (4 * (run.eps or EPS) * size) / np.abs(h)[:, None]
-            steep = np.abs(rows)
-            far = ~(np.abs(self.a[index] - rows) <= self.rtol * steep + bar) | ~(bar <= _FINE_FORWARD * steep)
-        self.n[index], self.step[index], self.rung[index] = rows, h[:, None], FORWARD_RUNG
-        self.bar[index] = bars(FORWARD, 1, x, h[:, None], scale, rows, [kept[:, 0], self.f0], run.eps or EPS, 0.0)
-        if self._in_float32(kept):
-            self.noise = 0.3 * _FLOAT32 * size
+        if self.limits is not None:  # the doubts about one-sided differences are for the central ones
+            self._take(index, self._differences("forward", index), FORWARD_RUNG)
             return index
-        doubtful = index if self._bent(index, h, rows, bar) else index[far.any(axis=1)]
+        everything = index.size == len(self.a)
+        x, a, scale = self.x, self.a, self.scale
+        if not everything:
+            x, a, scale = x[index], a[index], scale[index]
+        return self.take_forward(index, forward(self.run, a, None if everything else index, x, scale, self.rtol))
+
+    def take_forward(self, index: Integers, found: Forward) -> Integers:
+        self.n[index], self.step[index], self.rung[index] = found.rows, found.h[:, None], FORWARD_RUNG
+        self.bar[index] = found.bars(self.run)
         self.verdict[index] = AGREE
+        self.noise = found.noise
+        doubtful = index if found.noise else index[:0] if found.doubtful is None else index[found.doubtful]
         self.verdict[doubtful] = INCONCLUSIVE
         return doubtful
-
-    def _in_float32(self, kept: Float) -> bool:
-        """Whether fun's values have no more digits than float32 has, whatever their type."""
-        for values in (self.f0, kept):
-            with np.errstate(all="ignore"):
-                if not (values.astype(np.float32) == values).all():
-                    return False
-        return bool((kept != self.f0).any()) and (self.run.eps or EPS) == EPS
-
-    def _bent(self, index: Integers, h: Float, rows: Float, bar: Float) -> bool:
-        """Whether one step back, along all of these coordinates, is not what the forward differences say: a kink."""
-        part = h * away(h.size)
-        back = self.x.copy()
-        back[index] -= part
-        value = np.reshape(np.asarray(self.run.evaluate(back.reshape(self.run.x0.shape))), -1)
-        with np.errstate(all="ignore"):
-            part = part[:, None]
-            expected = self.f0 - (part * rows).sum(axis=0)
-            share = max(1e-6, 1e-7 * h.size)
-            allowed = (part * (np.abs(rows) * share + bar)).max(axis=0) * math.sqrt(h.size)
-            return not (np.abs(value - expected) <= allowed + 8 * (self.run.eps or EPS) * np.abs(value)).all()
 
     def _central(self, index: Integers) -> Integers:
         before, before_bar = self.n[index].copy(), self.bar[index].copy()

@@ -1,0 +1,102 @@
+"""The lowest rung of a gradient check: forward differences, and one step back to see that fun is smooth.
+
+Most checks end here, and are of a few microseconds of fun: every line counts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._bars import bars
+from ._difference import Run
+from ._stencils import FORWARD
+from ._steps import EPS, steps, taken
+
+Float = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+_STEP: Final = EPS**0.5
+_FINE: Final = 1e-4  # of the derivative: rounding with which a forward difference may say "agree"
+_ROUNDING: Final = 4.0  # times the precision of fun's values
+_FLOAT32: Final = float(np.finfo(np.float32).eps)
+
+_weights: dict[int, Float] = {}
+
+
+def away(n: int) -> Float:
+    """n numbers from 1/2 to 1, always the same."""
+    if n not in _weights:
+        if len(_weights) > 64:
+            _weights.clear()
+        _weights[n] = np.random.default_rng(n).uniform(0.5, 1.0, n)
+    return _weights[n]
+
+
+@dataclass(slots=True)
+class Forward:
+    """Forward differences by some components, rows (count, m), and the mask of those that they do not settle."""
+
+    x: Float
+    h: Float
+    scale: Float
+    rows: Float
+    kept: Float
+    doubtful: NDArray[np.bool_] | None  # None: all are settled
+    noise: float  # of values that have no more digits than float32 has, whatever their type; else 0
+
+    def bars(self, run: Run) -> Float:
+        f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
+        eps = run.eps or EPS
+        return bars(FORWARD, 1, self.x, self.h[:, None], self.scale, self.rows, [self.kept[:, 0], f0], eps, 0.0)
+
+
+def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, rtol: float) -> Forward:
+    """Differences by the components of index (None: all) of the flat x0, at x; a are those of jac, (count, m)."""
+    eps, m, count = run.eps or EPS, a.shape[1], x.size
+    with np.errstate(all="ignore"):
+        h = taken(x, steps(x, _STEP if eps == EPS else eps**0.5, None, None, scale))
+        kept = np.empty((count, 1, m))
+        rows, remarks = run.difference(index, h.reshape(run.x0.shape) if index is None else h, FORWARD, None, kept)
+        found = Forward(x, h, scale, rows, kept, None, 0.0)
+        if remarks:
+            found.doubtful = np.ones(count, bool)
+            return found
+        size = max(map(abs, kept.reshape(-1).tolist()), default=0.0)
+        size = max(size, abs(run.f0) if m == 1 else float(np.abs(run.f0).max()))
+        rounding = _ROUNDING * eps * size
+        bar = (rounding / h)[:, None]
+        steep = np.abs(rows)
+        settled = np.abs(a - rows) <= rtol * steep + bar
+        settled &= bar <= _FINE * steep
+        if eps == EPS and _in_float32(run.f0) and _in_float32(kept) and (kept != run.f0).any():
+            found.noise = 0.3 * _FLOAT32 * size
+        if not _straight(run, index, h, rows, steep, rounding):
+            found.doubtful = np.ones(count, bool)
+        elif np.count_nonzero(settled) < settled.size:
+            found.doubtful = ~settled.all(axis=1)
+    return found
+
+
+def _in_float32(values: Any) -> bool:
+    same = np.float32(values) == values
+    return bool(same if isinstance(values, float) else np.all(same))
+
+
+def _straight(run: Run, index: Integers | None, h: Float, rows: Float, steep: Float, rounding: float) -> bool:
+    """Whether one step back, along all of these components, is what the forward differences say; else a kink."""
+    part = h * away(h.size)
+    if index is None:
+        back = run.x0 - part.reshape(run.x0.shape)
+    else:
+        back = run.x0.copy()
+        back.reshape(-1)[index] -= part
+    value = run.evaluate(back)
+    share = max(1e-6, 1e-7 * h.size)
+    apart = abs(value - (run.f0 - part @ rows))
+    smooth = apart <= share * (part @ steep) + 2 * rounding * math.sqrt(h.size)
+    return int(np.count_nonzero(smooth)) == smooth.size
