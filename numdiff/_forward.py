@@ -21,7 +21,7 @@ Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 _STEP: Final = EPS**0.5
-_FINE: Final = 1e-4  # of the derivative: rounding with which a forward difference may say "agree"
+_FINEST: Final = 1e-7
 _ROUNDING: Final = 4.0  # times the precision of fun's values
 _FLOAT32: Final = float(np.finfo(np.float32).eps)
 
@@ -72,8 +72,8 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
         bar = (rounding / h)[:, None]
         steep = np.abs(rows)
         settled = np.abs(a - rows) <= rtol * steep + bar
-        settled &= bar <= _FINE * steep
-        if eps == EPS and _in_float32(run.f0) and _in_float32(kept) and (kept != run.f0).any():
+        settled &= bar <= max(rtol, _FINEST) * steep  # with more, an error of that size would pass
+        if eps == EPS and _in_float32(run.f0) and _in_float32(kept) and (a.any() or (kept != run.f0).any()):
             found.noise = 0.3 * _FLOAT32 * size
         if not _straight(run, index, h, rows, steep, rounding):
             found.doubtful = np.ones(count, bool)

@@ -18,6 +18,7 @@ from ._difference import Run
 from ._differentiate import Found, differentiate
 from ._forward import Forward, away, forward
 from ._kink import one_sided_slopes
+from ._scatter import scatter_along
 from ._noise import OK, estimate_noise
 from ._result import Flag
 from ._stencils import CENTRAL
@@ -30,7 +31,7 @@ Integers = NDArray[np.intp]
 METHODS: Final = ("", "forward", "central", "richardson", "one-sided")
 FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 
-_FINE_CENTRAL: Final = 1e-3
+_FINE_CENTRAL: Final = 1e-5  # of the size
 _BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
 _LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, where |x| is so small that nothing can be told
@@ -39,6 +40,8 @@ OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson beg
 _NOISE: Final = 2.0  # a noise that was measured may be twice as large
 _NOISY: Final = 30.0  # times the rounding of fun: noise worth the name
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
+_MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
+_MICRO_TESTS: Final = 8
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
 def scale_of(flat: Float) -> Float:
@@ -189,12 +192,12 @@ class Ladder:
         """Before anything but "agree" is said: is fun noisy, is there a kink, is the derivative just small?"""
         if self._open(index).size and not self.noise_sought:
             self.noise_sought = True
-            noise = self.estimate()
-            if noise > _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0)):
-                self.noise = max(self.noise, noise)
-                again = self._open(index)
-                for begin in range(0, again.size, _AT_ONCE):
-                    self._richardson(again[begin : begin + _AT_ONCE])
+            self._again_if_noisy(index, self.estimate())
+        # Noise may look smooth to steps that are short enough.
+        with np.errstate(all="ignore"):
+            short = (self.verdict[index] == DISAGREE) & (self.step[index] < _MICRO * self.scale[index, None])
+        for i in index[short.any(axis=1)][:_MICRO_TESTS]:
+            self._again_if_noisy(index, _NOISE * scatter_along(self.run, int(i), float(self.scale[i]), self.limits))
         flagged = index[((self.flag[index] & Flag.kink) != 0).any(axis=1)]
         for i in np.union1d(flagged, self._unsure(index)):
             self._look_for_kink(int(i))
@@ -203,6 +206,13 @@ class Ladder:
             self.steep[unsure] = self._steepness(unsure)
             self._judge(unsure)
         self._elsewhere(index)
+
+    def _again_if_noisy(self, index: Integers, noise: float) -> None:
+        if noise > max(self.noise, _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0))):
+            self.noise = noise
+            again = self._open(index)
+            for begin in range(0, again.size, _AT_ONCE):
+                self._richardson(again[begin : begin + _AT_ONCE])
 
     def _elsewhere(self, index: Integers) -> None:
         """Other steps, where the first ones tell nothing: shorter ones; as long as those of the largest |x|; longer."""
