@@ -23,7 +23,7 @@ Integers = NDArray[np.intp]
 _STEP: Final = EPS**0.5
 _FINEST: Final = 1e-7
 _ROUNDING: Final = 4.0  # times the precision of fun's values
-_FLOAT32: Final = float(np.finfo(np.float32).eps)
+FLOAT32: Final = 0.3 * float(np.finfo(np.float32).eps)  # standard deviation of rounding, relative
 
 _weights: dict[int, Float] = {}
 
@@ -73,8 +73,8 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
         steep = np.abs(rows)
         settled = np.abs(a - rows) <= rtol * steep + bar
         settled &= bar <= max(rtol, _FINEST) * steep  # with more, an error of that size would pass
-        if eps == EPS and _in_float32(run.f0) and _in_float32(kept) and (a.any() or (kept != run.f0).any()):
-            found.noise = 0.3 * _FLOAT32 * size
+        if eps == EPS and in_float32(run.f0) and in_float32(kept) and (kept != run.f0).any():
+            found.noise = FLOAT32 * size
         if not _straight(run, index, h, rows, steep, rounding):
             found.doubtful = np.ones(count, bool)
         elif np.count_nonzero(settled) < settled.size:
@@ -82,7 +82,7 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
     return found
 
 
-def _in_float32(values: Any) -> bool:
+def in_float32(values: Any) -> bool:
     same = np.float32(values) == values
     return bool(same if isinstance(values, float) else np.all(same))
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ._difference import Run
 from ._differentiate import Found, differentiate
-from ._forward import Forward, away, forward
+from ._forward import FLOAT32, Forward, away, forward, in_float32
 from ._kink import one_sided_slopes
 from ._scatter import scatter_along
 from ._noise import OK, estimate_noise
@@ -34,10 +34,12 @@ FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 _FINE_CENTRAL: Final = 1e-5  # of the size
 _BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
-_LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, where |x| is so small that nothing can be told
+_LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, up to 1, where |x| is so small that nothing can be told
 _FARTHEST: Final = 1e280  # scale of x
 OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson begins
 _NOISE: Final = 2.0  # a noise that was measured may be twice as large
+_NOISY_STEPS: Final = (0.02, 0.001)  # the same where fun is noisy
+_MARGIN: Final = 3.0  # times the bar, where fun is noisy
 _NOISY: Final = 30.0  # times the rounding of fun: noise worth the name
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
@@ -163,18 +165,29 @@ class Ladder:
     def _borne_out(self, index: Integers, before: Float) -> NDArray[np.bool_]:
         """Where an earlier difference says about the same: then a disagreement is no failure of Richardson's."""
         with np.errstate(all="ignore"):
-            return np.asarray(np.abs(before - self.n[index]) <= 0.1 * np.abs(self.a[index] - self.n[index]))
+            return (self.noise == 0) & np.asarray(np.abs(before - self.n[index]) <= 0.1 * np.abs(self.a[index] - self.n[index]))
 
     def _second_opinion(self, index: Integers, x_scale: Float | None = None) -> None:
         """Richardson with other steps: the bars become what lies between the two."""
-        first, bar = self.n[index].copy(), self.bar[index].copy()
-        found = self._differences("richardson", index, x_scale, OTHER_STEP)
+        a, n, bar = self.a[index], self.n[index].copy(), self.bar[index].copy()
         with np.errstate(all="ignore"):
-            other = self.bold * _or_nan(found.error)
-            wider = np.fmax(np.fmax(bar, other), self.bold * np.abs(first - found.rows))
-            better = other < bar
-        self.n[index] = np.where(better, found.rows, first)
-        self.bar[index] = np.where(np.isfinite(found.rows), wider, bar)
+            for rel_step in _NOISY_STEPS if self.noise else (OTHER_STEP,):
+                found = self._differences("richardson", index, x_scale, rel_step)
+                other = self.bold * _or_nan(found.error)
+                apart = np.abs(n - found.rows)
+                if self.noise:  # long steps hide the noise, but may be too long: the shorter ones have the last word
+                    better = apart > 2 * (bar + other)
+                    bar = np.where(better, other, bar)
+                    if rel_step == _NOISY_STEPS[0]:
+                        least = _MARGIN * other
+                        unseen = ~(np.abs(a - found.rows) > tolerance(a, found.rows, least, self.rtol, None))
+                        better |= unseen  # what the long steps say against jac, these do not
+                        bar = np.where(unseen, least, bar)
+                else:
+                    better = other < bar
+                    bar = np.where(np.isfinite(found.rows), np.fmax(np.fmax(bar, other), self.bold * apart), bar)
+                n = np.where(better, found.rows, n)
+        self.n[index], self.bar[index] = n, bar
         self._judge(index)
 
     def _improve(self, index: Integers, found: Found, smooth: bool) -> None:
@@ -192,7 +205,7 @@ class Ladder:
         """Before anything but "agree" is said: is fun noisy, is there a kink, is the derivative just small?"""
         if self._open(index).size and not self.noise_sought:
             self.noise_sought = True
-            self._again_if_noisy(index, self.estimate())
+            self._again_if_noisy(index, max(self.estimate(), self._hidden_float32()))
         # Noise may look smooth to steps that are short enough.
         with np.errstate(all="ignore"):
             short = (self.verdict[index] == DISAGREE) & (self.step[index] < _MICRO * self.scale[index, None])
@@ -215,16 +228,15 @@ class Ladder:
                 self._richardson(again[begin : begin + _AT_ONCE])
 
     def _elsewhere(self, index: Integers) -> None:
-        """Other steps, where the first ones tell nothing: shorter ones; as long as those of the largest |x|; longer."""
+        """Other steps, where the first ones tell nothing: shorter ones; as long as those of the largest |x|; up to 1."""
         largest = np.full(self.scale.size, self.scale.max(initial=0.0))
         attempts: list[tuple[Float | None, float | None]] = [(None, _CLOSER), (largest, None)]
-        if not self.noise:
-            attempts += [(np.minimum(self.scale * longer, _FARTHEST), None) for longer in _LONGER]
+        attempts += [(np.minimum(self.scale * longer, 1.0), None) for longer in _LONGER]
         flat = (self.a == 0) & (self.n == 0) & (self.verdict == INCONCLUSIVE)  # so far
         for k, (x_scale, rel_step) in enumerate(attempts):
             unsure = self._unsure(index)
-            if x_scale is largest:
-                unsure = unsure[self.scale[unsure] < 0.1 * largest[unsure]]
+            if x_scale is not None:
+                unsure = unsure[self.scale[unsure] < 0.1 * x_scale[unsure]]
             if not unsure.size:
                 continue
             found = self._differences("richardson", unsure, x_scale, rel_step)
@@ -232,7 +244,7 @@ class Ladder:
             before = [array[unsure].copy() for array in (self.n, self.bar, self.step, self.flag, self.verdict)]
             self._improve(unsure, found, smooth=k >= 2)
             against = (self.verdict[unsure] == DISAGREE).any(axis=1)
-            if k < 2 and against.any():
+            if k < 2 and not self.noise and against.any():
                 self._second_opinion(unsure[against], x_scale)
             elif against.any():  # a function that is fine beside x0 looks flat from so far away
                 arrays = (self.n, self.bar, self.step, self.flag, self.verdict)
@@ -263,6 +275,16 @@ class Ladder:
         found = estimate_noise(on_unit_scale, np.zeros(run.x0.shape), bounds=room)  # type: ignore[arg-type]
         run.eps = eps
         return _NOISE * found.noise if found.status == OK else 0.0
+
+    def _hidden_float32(self) -> float:
+        """The noise of values in float32 that short steps do not change."""
+        x = self._clipped(self.x + NEARBY * self.scale * away(self.x.size))
+        value = np.reshape(np.asarray(self.run.evaluate(x.reshape(self.run.x0.shape)), np.float64), -1)
+        coarse = in_float32(value) and in_float32(self.f0)
+        return FLOAT32 * float(np.abs(value).max()) if coarse else 0.0
+
+    def _clipped(self, x: Float) -> Float:
+        return x if self.limits is None else np.clip(x, *self.limits)
 
     def _look_for_kink(self, i: int) -> None:
         if self.limits is not None:  # both sides must be there
@@ -329,7 +351,11 @@ class Ladder:
         return sizes(self.a, self.n, self.blocks, self.steep)
 
     def _judge(self, index: Integers) -> None:
-        verdict = judge(self.a[index], self.n[index], self.bar[index], self._sizes()[index], self.rtol, self.atol)
+        a, n, bar = self.a[index], self.n[index], self.bar[index]
+        verdict = judge(a, n, bar, self._sizes()[index], self.rtol, self.atol)
+        if self.noise:  # one in many may be just outside
+            near = np.abs(a - n) <= tolerance(a, n, _MARGIN * bar, self.rtol, self.atol)
+            verdict[near & (verdict == DISAGREE)] = INCONCLUSIVE
         verdict[(self.flag[index] & Flag.fixed) != 0] = NOT_CHECKED
         self.verdict[index] = verdict
 
