@@ -138,8 +138,12 @@ def cases() -> Iterator[Case]:
     yield Case("noise of 1e-10", lambda x: noisy(x, 1e-10), wave_grad, x10)
     yield Case("|x| at 0, subgradient 0.3", lambda x: float(np.abs(x).sum()), lambda x: np.where(x == 0, 0.3, np.sign(x)),
                np.array([0.0, 1.0, -2.0]))  # fmt: skip
-    yield Case("ReLU at 0", lambda x: float(np.maximum(x, 0).sum()), lambda x: (x > 0) * 1.0, np.array([0.0, 1.0, -2.0]))
-    yield Case("max with a tie", lambda x: float(x.max()), lambda x: np.eye(3)[int(x.argmax())], np.array([1.0, 1.0, 0.5]))
+    yield Case(
+        "ReLU at 0", lambda x: float(np.maximum(x, 0).sum()), lambda x: (x > 0) * 1.0, np.array([0.0, 1.0, -2.0])
+    )
+    yield Case(
+        "max with a tie", lambda x: float(x.max()), lambda x: np.eye(3)[int(x.argmax())], np.array([1.0, 1.0, 0.5])
+    )
     yield Case("clip near its end", lambda x: float((np.clip(x, 0, 1) ** 2).sum()), lambda x: 2 * x * (x < 1),
                np.array([1 - 1e-9, 0.5, 2.0]))  # fmt: skip
     yield Case("tanh(20 x)", lambda x: float(np.tanh(20 * x).sum()), lambda x: 20 / np.cosh(20 * x) ** 2,
@@ -151,9 +155,16 @@ def cases() -> Iterator[Case]:
     yield Case("log at 1e-9", lambda x: float(np.log(x).sum()), lambda x: 1 / x, np.array([1e-9, 1.0]))
     yield Case("scales of x from 1e-9 to 1e9", lambda x: float(np.sum((x / wide - 0.5) ** 2)), lambda x: 2 * (x / wide - 0.5) / wide,
                (wide := 10.0 ** np.arange(-9, 10, 3)) * 1.3)  # fmt: skip
-    yield Case("1e-17 where 0 is right", lambda x: float(x[0] ** 2), lambda x: np.array([2 * x[0], 1e-17]), np.array([1.0, 2.0]))
+    yield Case(
+        "1e-17 where 0 is right",
+        lambda x: float(x[0] ** 2),
+        lambda x: np.array([2 * x[0], 1e-17]),
+        np.array([1.0, 2.0]),
+    )
     m = rng.standard_normal((4, 3))
-    yield Case("Jacobian (4, 3)", lambda x: np.sin(m @ x), lambda x: np.cos(m @ x)[:, None] * m, np.array([0.3, 0.1, 2.0]))
+    yield Case(
+        "Jacobian (4, 3)", lambda x: np.sin(m @ x), lambda x: np.cos(m @ x)[:, None] * m, np.array([0.3, 0.1, 2.0])
+    )
     yield Case("two blocks, of 1 and 1e-6", lambda p: float(np.sum(p["w"] ** 2) + 1e-6 * np.sum(np.sin(p["b"]))),
                lambda p: {"w": 2 * p["w"], "b": 1e-6 * np.cos(p["b"])},
                {"w": rng.uniform(1, 2, (20, 20)), "b": rng.uniform(1, 2, 50)})  # fmt: skip
@@ -191,7 +202,13 @@ def cases() -> Iterator[Case]:
     yield Case("block b twice", pair, lambda p: {"w": np.cos(p["w"]), "b": 4 * p["b"]}, point, ("factor",))
     many = {"w": rng.uniform(0, 1, (100, 40)), "b": rng.uniform(1, 2, 40)}
     small = lambda p: float(np.sum(np.sin(p["w"])) + 1e-6 * np.sum(p["b"] ** 2))  # noqa: E731
-    yield Case("a small block beside a large one", small, lambda p: {"w": np.cos(p["w"]), "b": 2.02e-6 * p["b"]}, many, ("factor",))
+    yield Case(
+        "a small block beside a large one",
+        small,
+        lambda p: {"w": np.cos(p["w"]), "b": 2.02e-6 * p["b"]},
+        many,
+        ("factor",),
+    )
     yield Case("stale: a fixed point", wave, lambda x: wave_grad(x10 + 0.1), x10, ("stale",))
     yield Case("stale: x + 0.1", wave, lambda x: wave_grad(x + 0.1), x10, ("stale",))
     yield Case("stale: x rounded", wave, lambda x: wave_grad(np.round(x, 1)), x10, ("stale",))
@@ -200,7 +217,13 @@ def cases() -> Iterator[Case]:
         yield Case(f"1 % in one of {size}", wave, altered(wave_grad, times(size // 2, 1.01)), x, ("isolated", "factor"))
     yield Case("1e-4 in one of 10", wave, altered(wave_grad, times(4, 1.0001)), x10, ("isolated", "factor"))
     yield Case("one of 30,730", soft, altered(soft_grad, times(12345, 1.5)), big, ("isolated", "factor"))
-    yield Case("five of 30,730", soft, altered(soft_grad, times([5, 777, 15000, 20000, 30729], 3.0)), big, ("isolated", "factor"))
+    yield Case(
+        "five of 30,730",
+        soft,
+        altered(soft_grad, times([5, 777, 15000, 20000, 30729], 3.0)),
+        big,
+        ("isolated", "factor"),
+    )
     yield Case("0 of one in ten", wave, altered(wave_grad, times(4, 0.0)), x10, ("missing",))
     yield Case("float32, 5 % off", wave32, lambda x: 1.05 * (np.sin(x) + x * np.cos(x)), x10, ("factor",))
     yield Case("float32 inside, factor 2", hidden, lambda x: 2 * (np.sin(x) + x * np.cos(x)), x10, ("factor",))
@@ -280,7 +303,9 @@ def main() -> int:
     right = {"numdiff": 0, "check_grad": 0, "autograd": 0}
     asked = dict(right)
     wrong_verdicts, diagnosed, with_kind = [], 0, 0
-    print(f"{'case':<36} {'due':<13} {'numdiff':<13} {'kind':<11} {'nfev':>6} {'ms':>8}   {'check_grad':<22} {'nfev':>6} {'ms':>8}   autograd")
+    print(
+        f"{'case':<36} {'due':<13} {'numdiff':<13} {'kind':<11} {'nfev':>6} {'ms':>8}   {'check_grad':<22} {'nfev':>6} {'ms':>8}   autograd"
+    )
     for case in cases():
         fun, begin = Counter(case.fun), time.perf_counter()
         report = numdiff.gradcheck(fun, case.jac, case.x0)

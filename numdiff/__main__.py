@@ -35,7 +35,11 @@ def _parser() -> _Parser:
     )
     check.add_argument("fun", help="pkg.mod:fun")
     check.add_argument("jac", help="pkg.mod:jac")
-    check.add_argument("--at", required=True, help="the point: numbers with commas (--at=-1,2 if it begins with a minus), or a .npy file")
+    check.add_argument(
+        "--at",
+        required=True,
+        help="the point: numbers with commas (--at=-1,2 if it begins with a minus), or a .npy file",
+    )
     check.add_argument("--mode", choices=MODES, default="auto")
     check.add_argument("--rtol", type=float)
     check.add_argument("--atol", type=float)

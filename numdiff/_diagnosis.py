@@ -107,7 +107,11 @@ class Diagnosis:
                 if value == -1.0:
                     yield "sign", f"the sign is flipped{self._where()}", self.changed(-self.a)
                 else:
-                    yield "factor", f"analytic is {text} times the derivative{self._where()}", self.changed(self.a / value)
+                    yield (
+                        "factor",
+                        f"analytic is {text} times the derivative{self._where()}",
+                        self.changed(self.a / value),
+                    )
         for ratio in found:
             if ratios.size > 1 and ratio not in (0.0, 1.0) and math.isfinite(ratio):
                 refined = self._best_factor(ratio)
@@ -191,12 +195,19 @@ class Diagnosis:
                 what = f"components {rows[0]} to {rows[-1]}" if len(rows) == rows[-1] - rows[0] + 1 else "a part"
                 yield "missing", f"{what} of the gradient is missing: 0 where the derivative is not", None
             else:
-                yield "missing", f"{self.name(int(rows[0]), int(np.flatnonzero(wrong[rows[0]])[0]))} is missing: 0", None
+                yield (
+                    "missing",
+                    f"{self.name(int(rows[0]), int(np.flatnonzero(wrong[rows[0]])[0]))} is missing: 0",
+                    None,
+                )
 
     def _regulariser(self) -> Iterator[tuple[str, str, Float]]:
         x = self.ladder.x[:, None]
         wrong = self.wrong & np.isfinite(self.a)
-        for text, term in (("x: a forgotten (or doubled) L2 regulariser?", x), ("sign(x): a forgotten L1 regulariser?", np.sign(x))):
+        for text, term in (
+            ("x: a forgotten (or doubled) L2 regulariser?", x),
+            ("sign(x): a forgotten L1 regulariser?", np.sign(x)),
+        ):
             term = np.where(wrong, term, 0.0)
             if np.count_nonzero(term) < 2:
                 continue
@@ -229,7 +240,7 @@ class Diagnosis:
             yield "stale", "jac returned the gradient of an earlier point: called again at x0 it is right", None
         if not self.everywhere and self.wrong.sum() < 0.5 * self.wrong.size:
             return
-        step = 1e-3 * self.ladder.scale * away(len(self.a))
+        step = 1e-6 * self.ladder.scale * away(len(self.a))
         beside = self.jac(self._inside(self.ladder.x + step))
         if beside is None:
             return

@@ -29,6 +29,7 @@ _FLOOR: Final = 1e-8  # of |fun|: shares below drown in rounding
 _CLOSER: Final = 1e-4  # of the scale of x: where Richardson begins a second time, if the first tells too little
 _MARGINAL: Final = 100.0  # times the tolerance: a disagreement so small is measured again
 _STEPS: Final = (1e-2, 1e-3, 1e-4, 1e-5)  # of the scale of x: to choose from for halving
+_SHORTER: Final = (1e-6, 1e-7)  # where a bound leaves one side only
 _CLEAR: Final = 8.0  # times the error of a central difference
 _LEFT: Final = 1e-3  # of the error that is searched for: less is left to the next round
 _SETS: Final = 32  # so many sets with an error: they are everywhere
@@ -59,6 +60,7 @@ class Directions:
         self.ladder, self.rng = ladder, rng
         self.found: list[Direction] = []
         self.corrected = ladder.a  # the gradient, the components that were found wrong set right
+        self.one_sided = False  # the differences of the halving
         self.everywhere: list[int] = []  # blocks with more wrong components than were named
         self.size = float(np.abs(ladder.f0).max(initial=0.0))
 
@@ -168,8 +170,7 @@ class Directions:
     def _steep(self, v: Float) -> Any:
         """How steep fun is a little away from x0 along v, over the root of its components."""
         with np.errstate(all="ignore"):
-            away = np.abs(self._central(v, NEARBY)), np.abs(self._values(v, NEARBY) - self.ladder.f0) / NEARBY
-            steep = np.fmax(*away) / math.sqrt(np.count_nonzero(v))
+            steep = np.abs(self._values(v, NEARBY) - self.ladder.f0) / NEARBY / math.sqrt(np.count_nonzero(v))
         return np.where(np.isfinite(steep), steep, 0.0)
 
     # --- who is it? ---
@@ -203,7 +204,7 @@ class Directions:
             part = np.zeros(v.size)
             part[first] = v[first]
             with np.errstate(all="ignore"):
-                r1 = (self.corrected[first] * v[first, None]).sum(axis=0) - self._central(part, t)
+                r1 = (self.corrected[first] * v[first, None]).sum(axis=0) - self._quotient(part, t)
             for half, remaining in ((first, r1), (second, r - r1)):
                 size = float(np.max(np.abs(remaining)))
                 if size > least:
@@ -214,7 +215,9 @@ class Directions:
                 self.everywhere.append(failed.block)
         return np.array(sorted(set(named)), np.intp)
 
-    def _central(self, v: Float, t: float) -> Float:
+    def _quotient(self, v: Float, t: float) -> Float:
+        if self.one_sided:
+            return np.asarray((self._values(v, t) - self.ladder.f0) / t)
         return np.asarray((self._values(v, t) - self._values(v, -t)) / (2 * t))
 
     def _values(self, v: Float, t: float) -> Float:
@@ -228,11 +231,12 @@ class Directions:
         """The step for halving whose central difference comes closest to Richardson's, and how close."""
         best = (_STEPS[0], math.inf)
         room = self._room(failed.v)
-        for t in _STEPS:
-            if room is not None and not t <= min(-room[0], room[1]):
+        self.one_sided = room is not None and -room[0] < _STEPS[0]
+        for t in _STEPS + _SHORTER if self.one_sided else _STEPS:
+            if room is not None and not t <= room[1]:
                 continue
             with np.errstate(all="ignore"):
-                apart = float(np.max(np.abs(self._central(failed.v, t) - failed.n)))
+                apart = float(np.max(np.abs(self._quotient(failed.v, t) - failed.n)))
             error = max(apart, 4 * max((self.ladder.run.eps or EPS) * self.size, self.ladder.noise) / t)
             if error < best[1]:
                 best = (t, error)

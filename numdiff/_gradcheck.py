@@ -132,8 +132,9 @@ def gradcheck(
     Examples
     --------
     >>> import numpy as np, numdiff
-    >>> numdiff.gradcheck(lambda x: x[0] ** 2 * x[1], lambda x: np.array([x[0] * x[1], x[0] ** 2]), [3.0, 2.0])
-    gradcheck: disagree (full, 45 evaluations of fun, 1 of jac)
+    >>> report = numdiff.gradcheck(lambda x: x[0] ** 2 * x[1], lambda x: np.array([x[0] * x[1], x[0] ** 2]), [3.0, 2.0])
+    >>> report.verdict, report.wrong, report.diagnosis
+    ('disagree', [0], 'analytic is 1/2 times the derivative in the wrong components')
     """
     check = Check(fun, jac, x0, args, kwargs, bounds, max_nfev)
     check.options(mode, rtol, atol, names, indices, directions, rng, noise, strict, progress)
@@ -217,7 +218,9 @@ class Check:
         if names is not None:
             names = [str(name) for name in np.asarray(names, object).reshape(-1)]
             if len(names) != x0.size:
-                raise ValueError(f"`names` must be as many as the components of `x0`, {x0.size}; there are {len(names)}")
+                raise ValueError(
+                    f"`names` must be as many as the components of `x0`, {x0.size}; there are {len(names)}"
+                )
         self.names: list[str] | None = names
         self.asked = directions
         self.given: Float | None = None
@@ -229,7 +232,9 @@ class Check:
         elif directions is not None:
             given = as_array(directions)
             if given.dtype.kind not in "fiu" or given.size == 0 or given.size % max(1, x0.size):
-                raise ValueError(f"`directions` must be a number, or arrays of the shape of `x0`; it is {describe(directions)}")
+                raise ValueError(
+                    f"`directions` must be a number, or arrays of the shape of `x0`; it is {describe(directions)}"
+                )
             self.given = given.astype(np.float64).reshape(-1, x0.size)
             if not np.isfinite(self.given).all() or not self.given.any(axis=1).all():
                 raise ValueError("`directions` must be finite, and none of them all 0")
@@ -429,7 +434,9 @@ class Check:
             n, m = zero.shape
 
             def close(one: Any, other: Any) -> bool:
-                return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-5, atol=1e-8 * abs(ladder.n).max(initial=0.0))
+                return np.shape(one) == np.shape(other) and np.allclose(
+                    one, other, rtol=1e-5, atol=1e-8 * abs(ladder.n).max(initial=0.0)
+                )
 
             totals = ladder.n.sum(axis=0)
             if returned.size in (1, m) and n > 1 and close(returned.reshape(-1), totals[: returned.size]):
@@ -551,7 +558,11 @@ def _rows(value: Any, shape: tuple[int, ...], m: int, scalar: bool) -> Float | t
 
 
 def _tolerance(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer) or not 0 <= value < math.inf:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, float | int | np.floating | np.integer)
+        or not 0 <= value < math.inf
+    ):
         raise ValueError(f"`{name}` must be a finite number >= 0; it is {value!r}")
     return float(value)
 

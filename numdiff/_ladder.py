@@ -46,6 +46,7 @@ _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the 
 _MICRO_TESTS: Final = 8
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
+
 def scale_of(flat: Float) -> Float:
     """How far each x reaches: |x|, and for those that are 0 the largest |x|, or 1."""
     scale = np.abs(flat)
@@ -165,7 +166,9 @@ class Ladder:
     def _borne_out(self, index: Integers, before: Float) -> NDArray[np.bool_]:
         """Where an earlier difference says about the same: then a disagreement is no failure of Richardson's."""
         with np.errstate(all="ignore"):
-            return (self.noise == 0) & np.asarray(np.abs(before - self.n[index]) <= 0.1 * np.abs(self.a[index] - self.n[index]))
+            return (self.noise == 0) & np.asarray(
+                np.abs(before - self.n[index]) <= 0.1 * np.abs(self.a[index] - self.n[index])
+            )
 
     def _second_opinion(self, index: Integers, x_scale: Float | None = None) -> None:
         """Richardson with other steps: the bars become what lies between the two."""
@@ -197,7 +200,12 @@ class Ladder:
             bar = np.where(_flags(found) & (Flag.kink | Flag.noisy), np.nan, bar)
         with np.errstate(all="ignore"):
             better = (bar < self.bar[index]) | (np.isnan(self.bar[index]) & np.isfinite(bar))
-        for own, new in ((self.n, found.rows), (self.bar, bar), (self.step, _steps_of(found)), (self.flag, _flags(found))):
+        for own, new in (
+            (self.n, found.rows),
+            (self.bar, bar),
+            (self.step, _steps_of(found)),
+            (self.flag, _flags(found)),
+        ):
             own[index] = np.where(better, new, own[index])
         self._judge(index)
 
@@ -281,6 +289,8 @@ class Ladder:
         x = self._clipped(self.x + NEARBY * self.scale * away(self.x.size))
         value = np.reshape(np.asarray(self.run.evaluate(x.reshape(self.run.x0.shape)), np.float64), -1)
         coarse = in_float32(value) and in_float32(self.f0)
+        with np.errstate(over="ignore"):  # a short number, as 1.0, is no sign of float32
+            coarse = coarse and bool((value != self.f0).any() or (self.f0.astype(np.float16) != self.f0).any())
         return FLOAT32 * float(np.abs(value).max()) if coarse else 0.0
 
     def _clipped(self, x: Float) -> Float:
