@@ -7,6 +7,7 @@ threshold that is usual, 1e-6; autograd.test_util compares along one random dire
 numdiff gives a wrong verdict, or names the kind in less than 90 % of the cases that have one.
 """
 
+# ruff: noqa: E501, NPY002
 from __future__ import annotations
 
 import argparse

@@ -89,7 +89,7 @@ class Directions:
             below, above = ladder.x - ladder.limits[0], ladder.limits[1] - ladder.x
             near = np.minimum(below, above) < 0.1 * np.abs(v)
             v = np.where(near, np.where(above >= below, np.abs(v), -np.abs(v)), v)
-        return v
+        return np.asarray(v)
 
     def _line(self, v: Float) -> Any:
         run = self.ladder.run
@@ -137,7 +137,7 @@ class Directions:
             shares = a * v[:, None]
             along = shares.sum(axis=0)
             norm = np.sqrt((shares**2).sum(axis=0))
-            typical = norm / math.sqrt(max(1, np.count_nonzero(v)))
+            typical = norm / math.sqrt(max(1, int(np.count_nonzero(v))))
         n, bar, step = self._derivative(v)
         for rel_step in (_CLOSER, OTHER_STEP):
             allowed = bar + ladder.rtol * norm
@@ -245,7 +245,7 @@ class Directions:
     def name_the_wrong(self, failed: Direction) -> None:
         """Halve, check, set right, and look again along a new direction, until it agrees."""
         ladder = self.ladder
-        for round_ in range(_ROUNDS):
+        for _ in range(_ROUNDS):
             suspects = self.culprits(failed)
             if suspects.size:
                 ladder.check(suspects)

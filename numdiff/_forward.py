@@ -79,7 +79,7 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
         if not _straight(run, index, h, rows, steep, rounding):
             found.doubtful = np.ones(count, bool)
         elif np.count_nonzero(settled) < settled.size:
-            found.doubtful = ~settled.all(axis=1)
+            found.doubtful = np.asarray(~settled.all(axis=1))
     return found
 
 
@@ -100,4 +100,4 @@ def _straight(run: Run, index: Integers | None, h: Float, rows: Float, steep: Fl
     share = max(1e-6, 1e-7 * h.size)
     apart = abs(value - (run.f0 - part @ rows))
     smooth = apart <= share * (part @ steep) + 2 * rounding * math.sqrt(h.size)
-    return int(np.count_nonzero(smooth)) == smooth.size
+    return bool(np.count_nonzero(smooth) == smooth.size)

@@ -16,12 +16,12 @@ from ._bounds import as_bounds
 from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
-from ._function import as_array, as_indices, as_noise, as_point, bind, component, describe
 from ._forward import Forward, forward
+from ._function import as_array, as_indices, as_noise, as_point, bind, component, describe
 from ._ladder import METHODS, Ladder, scale_of
 from ._report import GradientReport, Row, flag_text
 from ._tree import Leaf, is_tree, leaves, rebuild
-from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, RTOL, tolerance
+from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, RTOL, tolerance
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -374,7 +374,8 @@ class Check:
             scatter = _CAUTION * float(np.nanmax(np.std(values, axis=0), initial=0.0))
         self.f0 = self.run.f0 = np.mean(values, axis=0) if self.run.m != 1 else float(np.mean(values))
         self.noise = max(self.noise or 0.0, scatter)
-        text = f"fun returns different values at one point (standard deviation {scatter / _CAUTION:.2g}): seed it, if it is random"
+        size = f"standard deviation {scatter / _CAUTION:.2g}"
+        text = f"fun returns different values at one point ({size}): seed it, if it is random"
         self.notes.append(text)
         warnings.warn(text, RuntimeWarning, stacklevel=5)
 
@@ -458,10 +459,7 @@ class Check:
         unsure = bool(((verdict == INCONCLUSIVE) & checked[:, None]).any()) or self.spent
         unsure |= any(d.verdict == INCONCLUSIVE and d.block not in self.settled for d in self.directions)
         failed = any(d.verdict == DISAGREE for d in first)
-        if wrong_at.size or failed:
-            word = "disagree"
-        else:
-            word = "inconclusive" if unsure else "agree"
+        word = "disagree" if wrong_at.size or failed else "inconclusive" if unsure else "agree"
         if failed and not wrong_at.size and self.mode != "directional":
             self.notes.append("the gradient is wrong along a direction, but no single component stands out")
         if self.everywhere:
@@ -530,11 +528,11 @@ class Check:
             a, n, bar = ladder.a[i, r], ladder.n[i, r], ladder.bar[i, r]
             with np.errstate(all="ignore"):
                 allowed, apart = tolerance(a, n, bar, self.rtol, self.atol), abs(a - n)
-            said = int(ladder.verdict[i, r])
-            text = flag_text(said, int(ladder.flag[i, r]), ladder.left[i, r], ladder.right[i, r])
+            place = int(ladder.verdict[i, r])
+            text = flag_text(place, int(ladder.flag[i, r]), ladder.left[i, r], ladder.right[i, r])
             rows.append(Row(
                 self._name(int(i), r), self._index(int(i), r), float(a), float(n), float(apart), float(allowed),
-                float(bar), float(ladder.step[i, r]), METHODS[ladder.rung[i, r]], NAMES[said], text,
+                float(bar), float(ladder.step[i, r]), METHODS[ladder.rung[i, r]], NAMES[place], text,
             ))  # fmt: skip
         return rows
 
@@ -567,7 +565,7 @@ def _tolerance(name: str, value: Any) -> float:
     return float(value)
 
 
-def _limited(fun: Callable[..., Any], most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
+def _limited(fun: Callable[..., Any], most: Any) -> tuple[Callable[..., Any], Callable[[], int]]:
     """fun, to be called so many times; and how often it was."""
     if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 2:
         raise ValueError(f"`max_nfev` must be an integer of at least 2; it is {most!r}")

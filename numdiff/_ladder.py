@@ -18,9 +18,9 @@ from ._difference import Run
 from ._differentiate import Found, differentiate
 from ._forward import FLOAT32, Forward, away, forward, in_float32
 from ._kink import one_sided_slopes
-from ._scatter import scatter_along
 from ._noise import OK, estimate_noise
 from ._result import Flag
+from ._scatter import scatter_along
 from ._stencils import CENTRAL
 from ._steps import EPS, taken
 from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NOT_CHECKED, judge, sizes, tolerance
@@ -151,7 +151,7 @@ class Ladder:
         if self.atol is not None:
             settled[:] = False
         self.verdict[index[settled]] = AGREE
-        return index[~settled]
+        return np.asarray(index[~settled])
 
     # --- Richardson ---
 
@@ -236,7 +236,7 @@ class Ladder:
                 self._richardson(again[begin : begin + _AT_ONCE])
 
     def _elsewhere(self, index: Integers) -> None:
-        """Other steps, where the first ones tell nothing: shorter ones; as long as those of the largest |x|; up to 1."""
+        """Other steps, where the first ones tell nothing: shorter; as long as those of the largest |x|; up to 1."""
         largest = np.full(self.scale.size, self.scale.max(initial=0.0))
         attempts: list[tuple[Float | None, float | None]] = [(None, _CLOSER), (largest, None)]
         attempts += [(np.minimum(self.scale * longer, 1.0), None) for longer in _LONGER]
@@ -249,22 +249,23 @@ class Ladder:
                 continue
             found = self._differences("richardson", unsure, x_scale, rel_step)
             flat[unsure] &= found.rows == 0
-            before = [array[unsure].copy() for array in (self.n, self.bar, self.step, self.flag, self.verdict)]
+            arrays: tuple[NDArray[Any], ...] = (self.n, self.bar, self.step, self.flag, self.verdict)
+            before = [array[unsure].copy() for array in arrays]
             self._improve(unsure, found, smooth=k >= 2)
             against = (self.verdict[unsure] == DISAGREE).any(axis=1)
             if k < 2 and not self.noise and against.any():
                 self._second_opinion(unsure[against], x_scale)
             elif against.any():  # a function that is fine beside x0 looks flat from so far away
-                arrays = (self.n, self.bar, self.step, self.flag, self.verdict)
                 for array, old in zip(arrays, before, strict=True):
                     array[unsure[against]] = old[against]
         self.verdict[flat & (self.verdict == INCONCLUSIVE)] = AGREE  # both zero, wherever one looks
 
     def _unsure(self, index: Integers) -> Integers:
-        return index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)]
+        return np.asarray(index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)])
 
     def _open(self, index: Integers) -> Integers:
-        return index[((self.verdict[index] == INCONCLUSIVE) | (self.verdict[index] == DISAGREE)).any(axis=1)]
+        open_ = (self.verdict[index] == INCONCLUSIVE) | (self.verdict[index] == DISAGREE)
+        return np.asarray(index[open_.any(axis=1)])
 
     def estimate(self) -> float:
         """The standard deviation of fun's values near x0, in steps that fit the scale of x; 0: cannot be told."""

@@ -127,7 +127,7 @@ def taylor_test(
     else:
         v = as_direction(direction, run.x0.shape)
     unit = 1.0 if direction is None else 2.0 ** -round(math.log2(float(np.max(np.abs(v) / scale_of(x)))))
-    h = unit * 0.5 ** np.arange(1, _STEPS + 1)
+    h: Float = np.asarray(unit * 0.5 ** np.arange(1, _STEPS + 1), np.float64)
     with np.errstate(all="ignore"):
         along = v @ a
         by_x = EPS * np.sqrt(((x[:, None] * a) ** 2).sum(axis=0))

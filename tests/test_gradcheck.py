@@ -294,10 +294,8 @@ def test_kinks(fun, at, left, right, share):
     other = fun(np.array([at, at + 1e-3])) - fun(np.array([at, at]))
     x = np.array([at, 1.0])
     smooth = 1e3 * (fun(np.array([at, 1.001])) - fun(np.array([at, 1.0])))
-    if other and at != 1.0:
-        second = smooth
-    else:  # both are at the kink
-        second = left + share * (right - left)
+    # where both are at the kink, they share it
+    second = smooth if other and at != 1.0 else left + share * (right - left)
     a = np.array([left + share * (right - left), second])
     report = gradcheck(fun, lambda x: a, x)
     assert report, str(report)
