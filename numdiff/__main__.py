@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from . import gradcheck, show_config
-from ._gradcheck import MODES
+from ._check_options import MODES
 
 EXIT: Final = {"agree": 0, "disagree": 1, "inconclusive": 2}
 BAD_USAGE: Final = 3

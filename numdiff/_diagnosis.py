@@ -40,7 +40,7 @@ class Diagnosis:
     ) -> None:
         self.ladder, self.a, self.n, self.shape, self.blocks = ladder, ladder.a, ladder.n, shape, blocks
         self.name, self.jac = name, jac
-        self.directions = [d for d in directions if "set right" not in d.name]
+        self.directions = [d for d in directions if not d.again]
         self.checked = ladder.checked[:, None] & np.isfinite(ladder.n)
         self.wrong = ladder.verdict == DISAGREE
         self.complete = bool(self.checked.all())

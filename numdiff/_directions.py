@@ -51,6 +51,7 @@ class Direction:
     tolerance: Float
     step: float
     verdict: int
+    again: bool = False  # after components were set right
 
 
 class Directions:
@@ -250,12 +251,19 @@ class Directions:
             if suspects.size:
                 ladder.check(suspects)
             wrong = suspects[(ladder.verdict[suspects] == DISAGREE).any(axis=1)] if suspects.size else suspects
-            if not wrong.size or failed.block in self.everywhere:
+            if failed.block in self.everywhere:
+                return
+            if not wrong.size:  # who cried wolf?
+                again = self.measure(self.random(ladder.blocks[failed.block]), f"{failed.name}, again", failed.block)
+                if again.verdict != DISAGREE:
+                    failed.verdict = INCONCLUSIVE
                 return
             if self.corrected is ladder.a:
                 self.corrected = ladder.a.copy()
             self.corrected[wrong] = ladder.n[wrong]
-            failed = self.measure(self.random(ladder.blocks[failed.block]), f"{failed.name}, set right", failed.block)
+            name = failed.name if failed.again else f"{failed.name}, set right"
+            failed = self.measure(self.random(ladder.blocks[failed.block]), name, failed.block)
+            failed.again = True
             if failed.verdict != DISAGREE:
                 return
         self.everywhere.append(failed.block)

@@ -78,16 +78,14 @@ class Ladder:
         self.scale = scale_of(self.x)
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
         self.noise_sought = noise > 0
-        self.began = False
-        self.begin()
+        self._begin()
 
     @property
     def bold(self) -> float:
         """How much longer to make Richardson's bars: those of noise are long enough."""
         return 1.0 if self.noise else _BOLD
 
-    def begin(self) -> None:
-        """The arrays: not there before a component needs them, as a check of ten must be quick."""
+    def _begin(self) -> None:
         shape = self.a.shape
         self.n, self.bar, self.step = (np.full(shape, np.nan) for _ in range(3))
         self.steep = np.zeros(shape)
@@ -95,12 +93,9 @@ class Ladder:
         self.flag, self.rung = np.zeros(shape, np.intp), np.zeros(shape, np.int8)
         self.verdict = np.full(shape, INCONCLUSIVE, np.int8)
         self.checked = np.zeros(len(self.a), bool)
-        self.began = True
 
     def check(self, index: Integers | None, begun: Forward | None = None) -> None:
         """Climb as far as is needed; index None: all, for which the forward differences may be there."""
-        if not self.began:
-            self.begin()
         chosen = np.arange(len(self.a)) if index is None else index
         chosen = chosen[~self.checked[chosen]]
         self.checked[chosen] = True

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ._gradcheck import Check
+from ._examination import Examination
 from ._ladder import scale_of
 from ._line import as_direction
 from ._steps import EPS
@@ -115,7 +115,7 @@ def taylor_test(
     >>> round(numdiff.taylor_test(lambda x: np.exp(x).sum(), lambda x: 1.01 * np.exp(x), [0.0, 1.0]).slope, 1)
     1.0
     """
-    check = Check(fun, jac, x0, args, kwargs, None, None)
+    check = Examination(fun, jac, x0, args, kwargs)
     a = check.begin()
     if isinstance(a, tuple):
         raise ValueError(f"`jac` returned shape {a[0]} where {a[1]} is due")
