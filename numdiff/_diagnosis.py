@@ -19,6 +19,7 @@ Float = NDArray[np.float64]
 
 _RTOL: Final = 1e-5  # how well a guess must fit
 _LARGEST: Final = 40  # components: for what takes a linear system
+_BESIDE: Final = 0.05  # of the scale of x: another point
 _SHIFTS: Final = 3  # of a large gradient
 _FEW: Final = 0.1
 
@@ -244,12 +245,25 @@ class Diagnosis:
         beside = self.jac(self._inside(self.ladder.x + step))
         if beside is None:
             return
-        if np.array_equal(beside, self.a) and self.a.any():
+        if np.array_equal(beside, self.a) and self.a.any() and self._bends():
             yield "stale", "jac is that of another point: it does not change with x", None
             return
         small = self.a.shape[1] == 1 and len(self.a) <= _LARGEST and self.ladder.limits is None
         if self.complete and small and self._shifted_point():
             yield "stale", "jac is the gradient of another point: it fits after a shift of x", None
+
+    def _bends(self) -> bool:
+        """Whether fun's derivative changes with x: that of a linear function does not, right or wrong."""
+        ladder = self.ladder
+        run, step = ladder.run, _BESIDE * ladder.scale * away(len(self.a))
+        try:
+            right, left = (
+                np.asarray(run.evaluate(self._inside(ladder.x + way * step).reshape(run.x0.shape))) for way in (1, -1)
+            )
+        except Exception:  # it was fine at x0, and that is what is checked
+            return False
+        up, down = right - np.asarray(run.f0), left - np.asarray(run.f0)
+        return bool(np.abs(up + down).max() > 1e-6 * max(np.abs(up).max(), np.abs(down).max()))
 
     def _inside(self, x: Float) -> Float:
         limits = self.ladder.limits
@@ -283,7 +297,7 @@ class Diagnosis:
                 break
         else:
             return False
-        other = x + 0.05 * ladder.scale * away(x.size)
+        other = x + _BESIDE * ladder.scale * away(x.size)
         there = self.jac(other + (at - x))
         run = ladder.run
         shape = run.x0.shape

@@ -124,6 +124,10 @@ def assert_gradient(fun: Callable[..., Any], jac: Callable[..., Any], x0: Any, *
     fun, jac, x0, **options
         As in `gradcheck`.
 
+    Returns
+    -------
+    None
+
     Raises
     ------
     AssertionError

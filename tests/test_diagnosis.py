@@ -147,3 +147,9 @@ def test_a_guess_never_hides_an_exception_of_jac():
         return grad(x) ** 2
 
     assert gradcheck(fun, jac, X).verdict == "disagree"
+
+
+def test_the_gradient_of_a_linear_function_is_not_called_stale():
+    slopes = RNG.normal(size=8)
+    report = gradcheck(lambda x: slopes @ x, lambda x: slopes + slopes**2 - 0.3, X)
+    assert (report.verdict, report.kind) == ("disagree", None)
