@@ -155,6 +155,8 @@ class Directions:
                     better = ~(other_bar >= bar)
                     n, bar = np.where(better, other, n), np.where(better, other_bar, bar)
                     step = other_step if better.all() else step
+        if (np.abs(along - n) > bar + ladder.rtol * norm).any():
+            bar = bar + self._rounding_of_x(v, step)
         size = typical
         with np.errstate(all="ignore"):
             if not (bar <= BAR * typical).all():
@@ -173,6 +175,13 @@ class Directions:
         with np.errstate(all="ignore"):
             steep = np.abs(self._values(v, NEARBY) - self.ladder.f0) / NEARBY / math.sqrt(np.count_nonzero(v))
         return np.where(np.isfinite(steep), steep, 0.0)
+
+    def _rounding_of_x(self, v: Float, step: float) -> Any:
+        """What rounding of x + t v makes of the derivative where that of fun is 0 at x0, but steep beside it."""
+        with np.errstate(all="ignore"):
+            change = np.abs(self._values(v, step) - self.ladder.f0) / step
+            size = float(np.linalg.norm(np.where(v != 0, self.ladder.x, 0.0)) / np.linalg.norm(v))
+            return 2 * EPS * size * change / step
 
     # --- who is it? ---
 

@@ -41,6 +41,7 @@ _NOISE: Final = 2.0  # a noise that was measured may be twice as large
 _NOISY_STEPS: Final = (0.02, 0.001)  # the same where fun is noisy
 _MARGIN: Final = 3.0  # times the bar, where fun is noisy
 _NOISY: Final = 30.0  # times the rounding of fun: noise worth the name
+_KINK_STEP: Final = 1e-6  # of the scale of x: where a kink at x0 shows, and little else
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
 _MICRO_TESTS: Final = 8
@@ -192,7 +193,7 @@ class Ladder:
         """Keep what has the smaller bar; smooth: only where fun is."""
         bar = self.bold * _or_nan(found.error)
         if smooth:
-            bar = np.where(_flags(found) & (Flag.kink | Flag.noisy), np.nan, bar)
+            bar = np.where(_flags(found), np.nan, bar)
         with np.errstate(all="ignore"):
             better = (bar < self.bar[index]) | (np.isnan(self.bar[index]) & np.isfinite(bar))
         for own, new in (
@@ -215,13 +216,31 @@ class Ladder:
         for i in index[short.any(axis=1)][:_MICRO_TESTS]:
             self._again_if_noisy(index, _NOISE * scatter_along(self.run, int(i), float(self.scale[i]), self.limits))
         flagged = index[((self.flag[index] & Flag.kink) != 0).any(axis=1)]
-        for i in np.union1d(flagged, self._unsure(index)):
+        for i in np.unique(np.concatenate([flagged, self._unsure(index), self._bent(index)])):
             self._look_for_kink(int(i))
         unsure = self._unsure(index)
         if unsure.size:
             self.steep[unsure] = self._steepness(unsure)
             self._judge(unsure)
         self._elsewhere(index)
+
+    def _bent(self, index: Integers) -> Integers:
+        """The components of which a kink may be what is taken for a disagreement: central differences do not see it."""
+        against = index[(self.verdict[index] == DISAGREE).any(axis=1)]
+        x = self.x[against]
+        h = taken(x, _KINK_STEP * self.scale[against])
+        inside = h != 0
+        if self.limits is not None:
+            inside &= (x - h >= self.limits[0][against]) & (x + h <= self.limits[1][against])
+        against, h = against[inside], h[inside]
+        if not against.size:
+            return np.asarray(against)
+        kept = np.empty((against.size, 2, self.f0.size))
+        self.run.difference(against, h, CENTRAL, None, kept)
+        with np.errstate(all="ignore"):
+            gap = np.abs(kept[:, 1] - self.f0 - (self.f0 - kept[:, 0])) / h[:, None]
+            bent = (self.verdict[against] == DISAGREE) & (gap >= 0.5 * np.abs(self.a[against] - self.n[against]))
+        return np.asarray(against[bent.any(axis=1)])
 
     def _again_if_noisy(self, index: Integers, noise: float) -> None:
         if noise > max(self.noise, _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0))):
@@ -246,7 +265,7 @@ class Ladder:
             flat[unsure] &= found.rows == 0
             arrays: tuple[NDArray[Any], ...] = (self.n, self.bar, self.step, self.flag, self.verdict)
             before = [array[unsure].copy() for array in arrays]
-            self._improve(unsure, found, smooth=k >= 2)
+            self._improve(unsure, found, smooth=k >= 1)
             against = (self.verdict[unsure] == DISAGREE).any(axis=1)
             if k < 2 and not self.noise and against.any():
                 self._second_opinion(unsure[against], x_scale)
@@ -362,6 +381,7 @@ class Ladder:
         if self.noise:  # one in many may be just outside
             near = np.abs(a - n) <= tolerance(a, n, _MARGIN * bar, self.rtol, self.atol)
             verdict[near & (verdict == DISAGREE)] = INCONCLUSIVE
+        verdict[np.isinf(a) & (self.flag[index] != 0)] = INCONCLUSIVE  # an infinite slope may be right
         verdict[(self.flag[index] & Flag.fixed) != 0] = NOT_CHECKED
         self.verdict[index] = verdict
 

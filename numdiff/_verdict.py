@@ -42,7 +42,7 @@ def judge(a: Float, n: Float, bar: Float, size: Float, rtol: float, atol: float 
         verdict = np.where(far, DISAGREE, np.where(telling, AGREE, INCONCLUSIVE))
         if atol is not None:  # between the tolerance and the tolerance with the bar nothing can be said
             verdict[far & (apart <= tolerance(a, n, bar + atol, rtol, None))] = INCONCLUSIVE
-        verdict[np.isinf(a) & ~(bar <= BAR * np.abs(n))] = INCONCLUSIVE  # an infinite slope may be right
+        verdict[np.isinf(a) & ~(bar <= BAR * np.abs(n))] = INCONCLUSIVE
     verdict[~np.isfinite(n) | ~np.isfinite(bar)] = INCONCLUSIVE
     verdict[np.isnan(a)] = DISAGREE
     return verdict.astype(np.int8)
