@@ -173,3 +173,21 @@ def test_one_that_is_not_finite(value):
         return g
 
     assert gradcheck(lambda x: np.sin(x).sum(), jac, x).verdict == "disagree"
+
+
+def test_at_a_minimum():
+    """Rosenbrock's function: all of its derivatives are 0, and rounding of x is all that its values show."""
+
+    def fun(x):
+        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+    def jac(x):
+        g = np.zeros_like(x)
+        off = x[1:] - x[:-1] ** 2
+        g[:-1] = -400 * x[:-1] * off - 2 * (1 - x[:-1])
+        g[1:] += 200 * off
+        return g
+
+    x = np.ones(1000)
+    assert gradcheck(fun, jac, x).verdict == "agree"
+    assert gradcheck(fun, lambda x: jac(x) + 0.01 * (np.arange(1000) == 3), x).wrong == [3]

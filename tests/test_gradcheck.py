@@ -428,3 +428,25 @@ def test_no_warning_for_a_right_gradient():
 def test_exports():
     for name in ("gradcheck", "assert_gradient", "taylor_test", "GradientReport", "TaylorTest"):
         assert name in numdiff.__all__
+
+
+def test_kinks_that_central_differences_hide():
+    """A sparse regression with an L1 term: the slopes at 0 are those of the rest, plus or minus 0.1."""
+    rng = np.random.default_rng(7)
+    m, y = rng.normal(size=(5, 20)), rng.normal(size=5)
+    x = np.where(np.arange(20) % 3 == 0, rng.normal(size=20), 0.0)
+
+    def fun(x):
+        return ((m @ x - y) ** 2).sum() + 0.1 * np.abs(x).sum()
+
+    def jac(x, at_0):
+        return 2 * m.T @ (m @ x - y) + 0.1 * np.where(x == 0, at_0, np.sign(x))
+
+    for at_0 in (-1.0, 0.0, 0.5):
+        assert gradcheck(fun, lambda x, s=at_0: jac(x, s), x)
+    assert gradcheck(fun, lambda x: jac(x, 1.5), x).wrong == np.flatnonzero(x == 0).tolist()
+
+
+def test_infinite_slopes_are_not_called_wrong():
+    with np.errstate(all="ignore"):
+        assert gradcheck(lambda x: np.sqrt(x).sum(), lambda x: 0.5 / np.sqrt(x), [0.0, 0.5]).verdict == "inconclusive"
