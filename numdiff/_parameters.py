@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._function import as_array, as_point, component, describe
-from ._tree import Leaf, is_tree, leaves, rebuild
+from ._leaves import Leaf, is_tree, leaves, rebuild
 
 Float = NDArray[np.float64]
 
