@@ -1,7 +1,8 @@
 """Derivatives of functions given as code, by finite differences.
 
 The public functions: gradient, jacobian, grad, jac, value_and_grad, derivative, jvp; hessian, hess, hessian_diagonal,
-hvp; estimate_noise, step_sweep, taylor; gradient_descent, sgd, newton.
+hvp; estimate_noise, step_sweep, taylor; gradcheck, assert_gradient, taylor_test;
+gradient_descent, sgd, newton.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns; accelerate_scipy
 puts them into SciPy's own optimisers.
 numdiff.plot draws (Matplotlib, the extra "plot").
@@ -21,16 +22,19 @@ from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
 from ._descent import gradient_descent
 from ._descent_result import DescentResult
 from ._directional import jvp
+from ._gradcheck import assert_gradient, gradcheck
 from ._hessian import hess, hessian, hessian_diagonal
 from ._hvp import hvp
 from ._newton import newton
 from ._noise import NoiseEstimate, estimate_noise
 from ._progress import progress
+from ._report import GradientReport
 from ._result import DerivativeResult, Flag
 from ._sgd import sgd
 from ._sparse import group_columns
 from ._sweep import StepSweep, step_sweep
 from ._taylor import TaylorResult, taylor
+from ._taylor_test import TaylorTest, taylor_test
 
 __version__ = _version("numdiff")
 
@@ -38,19 +42,23 @@ __all__ = [
     "DerivativeResult",
     "DescentResult",
     "Flag",
+    "GradientReport",
     "NoiseEstimate",
     "StepSweep",
     "TaylorResult",
+    "TaylorTest",
     "__version__",
     "accelerate_scipy",
     "approx_derivative",
     "approx_fprime",
+    "assert_gradient",
     "backend",
     "check_derivative",
     "check_grad",
     "derivative",
     "estimate_noise",
     "grad",
+    "gradcheck",
     "gradient",
     "gradient_descent",
     "group_columns",
@@ -67,6 +75,7 @@ __all__ = [
     "show_config",
     "step_sweep",
     "taylor",
+    "taylor_test",
     "value_and_grad",
 ]
 

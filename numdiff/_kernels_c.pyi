@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from ._stencils import Stencil
 
+compiler: str
+
 def difference(
     fun: Callable[..., Any],
     args: tuple[Any, ...],

@@ -14,6 +14,24 @@ from numdiff cimport (
 )
 
 
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define ND_COMPILER __VERSION__
+    #elif defined(__GNUC__)
+    #define ND_COMPILER "GCC " __VERSION__
+    #elif defined(_MSC_VER)
+    #define ND_COMPILER "MSVC"
+    #else
+    #define ND_COMPILER "unknown"
+    #endif
+    """
+    const char *ND_COMPILER
+
+
+compiler = ND_COMPILER.decode("ascii", "replace")
+
+
 cdef extern from "Python.h":
     bint PyFloat_Check(object)
     PyObject *Py_TYPE(object)

@@ -332,7 +332,16 @@ def test_the_readmes_python_runs():
 def test_every_public_name_has_a_numpy_docstring():
     for name in numdiff.__all__:
         value = getattr(numdiff, name)
-        results = ("Flag", "DerivativeResult", "DescentResult", "NoiseEstimate", "StepSweep", "TaylorResult")
+        results = (
+            "Flag",
+            "DerivativeResult",
+            "DescentResult",
+            "GradientReport",
+            "NoiseEstimate",
+            "StepSweep",
+            "TaylorResult",
+            "TaylorTest",
+        )
         if callable(value) and name not in (*results, "show_config"):
             parameters = ("Parameters",) if inspect.signature(value).parameters else ()
             for section in (*parameters, "Returns", "Raises", "Notes", "Examples"):
