@@ -25,6 +25,7 @@ from time import process_time
 
 import cases
 import numpy as np
+import sparsity
 
 BACKENDS = ("c", "python")
 MEASURE = "--measure"  # how this file asks itself for the rows of the one backend that NUMDIFF_BACKEND selects
@@ -41,8 +42,11 @@ CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
 DESCENT = "gradient_descent: how many times faster than the NumPy loop x = x - lr * jac(x)"
 DESCENT_ADDED = "gradient_descent: ns that an iteration adds to the bare calls of jac (the peer)"
 DESCENT_PASSES = "gradient_descent: that time over one read and one write of n numbers (np.copyto)"
+COLORS = "color_columns: colours over those of SciPy's group_columns"
+COLORING = "color_columns: how many times faster than SciPy's group_columns"
+SPARSE = "jacobian(sparsity=), tridiagonal: how many times faster than SciPy's approx_derivative"
 MEMORY = "Memory: peak beside the result, in units of n doubles"
-AT_MOST = (LIMIT, CURVES, DESCENT_ADDED, DESCENT_PASSES, MEMORY)  # elsewhere more is better
+AT_MOST = (LIMIT, CURVES, DESCENT_ADDED, DESCENT_PASSES, COLORS, MEMORY)  # elsewhere more is better
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -80,6 +84,12 @@ TARGETS = {
     (DESCENT_ADDED, "jac = a known array", 2): {"c": 250},
     (DESCENT_ADDED, "jac = 2x", 2): {"c": 250},
     (DESCENT_PASSES, "jac = a known array", 100_000): {"c": 1},
+    **{(COLORS, name, S.shape[1]): {"c": 1, "python": 1} for name, S in sparsity.structures().items()},
+    (COLORING, "tridiagonal", 100_000): {"c": 0.5},
+    (SPARSE, "forward, coloured in the same call", 20_000): {"c": 2},
+    (SPARSE, "forward, colours given", 20_000): {"c": 4},
+    (SPARSE, "central, coloured in the same call", 20_000): {"c": 2},
+    (SPARSE, "central, colours given", 20_000): {"c": 4},
     (MEMORY, "approx_fprime, constant", 1_000_000): {"c": 4, "python": 4},
     (MEMORY, "gradient, constant", 1_000_000): {"c": 4, "python": 4},
 }
@@ -313,6 +323,39 @@ def descent_rows(clock, peers):
                 yield compare(DESCENT_PASSES, case.name, n, {**times, "numdiff": added}, "copy")
 
 
+def sparse_rows(clock, peers):
+    """Both get their own colours where colours are given; with the check of the structure, and without it."""
+    color, group, derivative = peers.numdiff.color_columns, sparsity.group_columns, sparsity.approx_derivative
+    for name, S in sparsity.structures().items():
+        yield Row(COLORS, name, S.shape[1], float((color(S).max() + 1) / (group(S).max() + 1)))
+    S = sparsity.tridiagonal(100_000)
+    assert color(S).max() + 1 == 3
+    yield compare(
+        COLORING, "tridiagonal", 100_000, clock.race(numdiff=partial(color, S), scipy=partial(group, S)), "scipy"
+    )
+
+    n = 20_000
+    x, S = np.linspace(-1, 1, n), sparsity.tridiagonal(n)
+    rows = S.tocsr()
+    for method, scipys in (("forward", "2-point"), ("central", "3-point")):
+        for case, own, theirs in (
+            ("coloured in the same call", S, S),
+            ("colours given", (S, color(S)), (S, group(S))),
+            ("colours given, structure by rows", (rows, color(S)), (rows, group(S))),
+        ):
+            jacobian = partial(peers.numdiff.jacobian, sparsity.broyden, x, method=method, sparsity=own)
+            contenders = {
+                "scipy": partial(derivative, sparsity.broyden, x, method=scipys, sparsity=theirs),
+                "numdiff": jacobian,
+                "unchecked": partial(jacobian, check_sparsity=False),
+            }
+            for contender in contenders.values():
+                sparsity.check(contender(), x)
+            times = clock.race(**contenders)
+            yield compare(SPARSE, f"{method}, {case}", n, times, "scipy")
+            yield compare(SPARSE, f"{method}, {case}, check_sparsity=False", n, times, "scipy", "unchecked")
+
+
 def measure(quick):
     """The rows of this process's backend."""
     import peers  # here, for the parent must run where one of the backends does not load
@@ -326,6 +369,7 @@ def measure(quick):
         *minimize_rows(clock, peers),
         *descent_rows(clock, peers),
         *accelerated_rows(clock, peers),
+        *sparse_rows(clock, peers),
     ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
@@ -359,6 +403,9 @@ def table(found):
         DESCENT,
         DESCENT_ADDED,
         DESCENT_PASSES,
+        COLORS,
+        COLORING,
+        SPARSE,
         MEMORY,
     )
     width = max((len(case) for _, case, _ in keys), default=0) + 2

@@ -16,6 +16,7 @@ from ._accelerate import accelerate_scipy
 from ._approx import approx_derivative, approx_fprime
 from ._backend import backend
 from ._check import check_derivative, check_grad
+from ._coloring import color_columns
 from ._config import show_config
 from ._derivative import derivative
 from ._derivatives import grad, gradient, jac, jacobian, value_and_grad
@@ -32,6 +33,7 @@ from ._report import GradientReport
 from ._result import DerivativeResult, Flag
 from ._sgd import sgd
 from ._sparse import group_columns
+from ._sparsity import hessian_sparsity, jacobian_sparsity
 from ._sweep import StepSweep, step_sweep
 from ._taylor import TaylorResult, taylor
 from ._taylor_test import TaylorTest, taylor_test
@@ -55,6 +57,7 @@ __all__ = [
     "backend",
     "check_derivative",
     "check_grad",
+    "color_columns",
     "derivative",
     "estimate_noise",
     "grad",
@@ -65,9 +68,11 @@ __all__ = [
     "hess",
     "hessian",
     "hessian_diagonal",
+    "hessian_sparsity",
     "hvp",
     "jac",
     "jacobian",
+    "jacobian_sparsity",
     "jvp",
     "newton",
     "progress",

@@ -96,3 +96,50 @@ def step(
     before: NDArray[np.float64],
 ) -> None: ...
 def gradient_norm(g: NDArray[np.float64]) -> float: ...
+def order_columns(
+    column_begin: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    kind: int,
+    out: NDArray[np.intp],
+) -> None: ...
+def color_columns(
+    column_begin: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    order: NDArray[np.intp] | None,
+    saturated: bool,
+    colors: NDArray[np.intp],
+) -> int: ...
+def color_star(
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    order: NDArray[np.intp] | None,
+    colors: NDArray[np.intp],
+) -> int: ...
+def entries_alone(
+    row_begin: NDArray[np.intp], columns: NDArray[np.intp], groups: NDArray[np.intp], out: NDArray[np.bool_]
+) -> int: ...
+def entries(
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    begin: int,
+    stencil: Stencil,
+    chosen: NDArray[np.bool_] | None,
+    x: NDArray[np.float64],
+    h: NDArray[np.float64],
+    f0: NDArray[np.float64] | None,
+    values: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> int: ...
+def along(
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    entries: NDArray[np.float64],
+    step: NDArray[np.float64],
+    x: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None: ...

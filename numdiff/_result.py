@@ -98,9 +98,9 @@ def _flagged(flag: Any, place: str) -> Iterator[tuple[str, int]]:
         for key, part in flag.items() if isinstance(flag, dict) else enumerate(flag):
             yield from _flagged(part, f"{place}[{key!r}]")
     elif flag is not None:
-        flags = np.asarray(flag)
-        for where in np.argwhere(flags):
-            index = f"[{', '.join(map(str, where))}]" if flags.ndim else ""
+        flags = flag if np.ndim(flag) else np.atleast_1d(flag)  # also a sparse array
+        for where in np.transpose(flags.nonzero()):
+            index = f"[{', '.join(map(str, where))}]" if np.ndim(flag) else ""
             yield place + index, int(flags[tuple(where)])
 
 

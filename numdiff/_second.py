@@ -101,28 +101,12 @@ def second_derivatives(
     if kind == "richardson":  # the steps asked for are the longest
         shortest = (h if h is None else h / LONGEST for h in (options.rel_step, options.abs_step))
         options = StepOptions(*shortest, x_scale=options.x_scale)  # type: ignore[misc]
-    plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
+    plan, all_steps, all_flags, first = _first_steps(run, kind, options, limits)
     value = np.full((n, n) if mixed else n, np.nan)
     error = value.copy()
     flags = all_flags[:, None] | all_flags if mixed else all_flags
     if not plan.index.size:
         return Second(run, kind, value, error, all_steps, flags)
-
-    run.need_f0()
-    first = None
-    if run.eps is None:  # f0 was given: the first call tells the precision of fun
-        x = run.x0.copy()
-        x.reshape(-1)[plan.index[0]] += plan.h[0]
-        first = run.evaluate(x)
-    if run.eps is not None and (run.eps > EPS or run.noise):
-        relative = default_relative(kind, run.eps)
-        if run.noise:
-            power = 3 if kind == "forward" else 4
-            level = run.noise / max(abs(run.f0), run.noise) if np.isfinite(run.f0) else 0.0
-            relative = max(relative, min(level ** (1 / power), _MOST_NOISE))
-        again, all_steps, all_flags = make_steps(kind, run.x0, options, limits, relative)
-        first = first if again.h[0] == plan.h[0] else None
-        plan, flags = again, all_flags[:, None] | all_flags if mixed else all_flags
     if not np.isfinite(run.f0):
         free = (flags & Flag.fixed) == 0
         flags[free] |= Flag.nonfinite
@@ -144,6 +128,56 @@ def second_derivatives(
     value[where], error[where] = found, errors
     flags[where] |= entry_flags
     return Second(run, kind, value, error, all_steps, flags)
+
+
+def _first_steps(
+    run: SecondRun, kind: str, options: StepOptions, limits: tuple[Float, Float] | None
+) -> tuple[Steps, Float, Index, Any]:
+    """Steps that suit the precision and the noise of fun, and what was learnt with them.
+
+    That is: the free variables; the steps and flags of all variables; and fun at the first point, if it is known. Where
+    a variable is free, f0 is known.
+    """
+    plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
+    first = None
+    if not plan.index.size:
+        return plan, all_steps, all_flags, first
+    run.need_f0()
+    if run.eps is None:  # f0 was given: the first call tells the precision of fun
+        x = run.x0.copy()
+        x.reshape(-1)[plan.index[0]] += plan.h[0]
+        first = run.evaluate(x)
+    if run.eps is not None and (run.eps > EPS or run.noise):
+        relative = default_relative(kind, run.eps)
+        if run.noise:
+            power = 3 if kind == "forward" else 4
+            level = run.noise / max(abs(run.f0), run.noise) if np.isfinite(run.f0) else 0.0
+            relative = max(relative, min(level ** (1 / power), _MOST_NOISE))
+        again, all_steps, all_flags = make_steps(kind, run.x0, options, limits, relative)
+        first = first if again.h[0] == plan.h[0] else None
+        plan = again
+    return plan, all_steps, all_flags, first
+
+
+def diagonal_search(
+    run: SecondRun, kind: str, options: StepOptions, limits: tuple[Float, Float] | None
+) -> tuple[_Search | None, Float, Index]:
+    """The diagonal with the values beside x0, for single mixed derivatives; the steps and flags of all variables.
+
+    None where there is no diagonal.
+    """
+    plan, all_steps, all_flags, first = _first_steps(run, kind, options, limits)
+    if not plan.index.size:
+        return None, all_steps, all_flags
+    if not np.isfinite(run.f0):
+        all_flags[plan.index] |= Flag.nonfinite
+        return None, all_steps, all_flags
+    search = _Search(run, kind, plan, options.default)
+    search.diagonal(first)
+    all_flags[plan.index] |= search.flags
+    all_steps[plan.index] = np.nan
+    all_steps[search.plan.index] = search.plan.h
+    return search, all_steps, all_flags
 
 
 class _Search:

@@ -110,10 +110,8 @@ def group_columns(A: ArrayLike, order: ArrayLike | None = 0) -> NDArray[np.int64
     return groups
 
 
-def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np.intp], type]:
-    """The argument `sparsity` as (csc_array of shape (m, n), groups of shape (n,), class of the result); checked."""
-    sparse = require_scipy("a sparse Jacobian")
-    groups: Any = None
+def split_pair(sparsity: Any) -> tuple[Any, Any]:
+    """The argument `sparsity` as (structure, groups or None)."""
     # An array with two rows is a structure, not a pair.
     if (
         isinstance(sparsity, tuple | list)
@@ -121,8 +119,21 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
         and (isinstance(sparsity, tuple) or is_sparse(sparsity[0]) or np.ndim(sparsity[0]) == 2)
     ):
         structure, groups = sparsity
-    else:
-        structure = sparsity
+        return structure, groups
+    return sparsity, None
+
+
+def as_groups(groups: Any, n: int) -> NDArray[np.intp]:
+    groups = np.atleast_1d(groups)
+    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and groups.min() < 0):
+        raise ValueError(f"`sparsity`: groups must be {n} integers from 0 up, one for each column; they are {groups!r}")
+    return groups.astype(np.intp)  # type: ignore[no-any-return]
+
+
+def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np.intp], type]:
+    """The argument `sparsity` as (csc_array of shape (m, n), groups of shape (n,), class of the result); checked."""
+    sparse = require_scipy("a sparse Jacobian")
+    structure, groups = split_pair(sparsity)
     kind = sparse.csr_matrix if sparse.isspmatrix(structure) else sparse.csr_array
     if not is_sparse(structure):
         if np.ndim(structure) == 0:  # a number is a full structure; groups made for it (SciPy's tests do so) are not
@@ -133,10 +144,7 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
     structure = sparse.csc_array(structure, copy=True)
     structure.sum_duplicates()
     structure.eliminate_zeros()
-    groups = group_columns(structure) if groups is None else np.atleast_1d(groups)
-    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and groups.min() < 0):
-        raise ValueError(f"`sparsity`: groups must be {n} integers from 0 up, one for each column; they are {groups!r}")
-    return structure, groups.astype(np.intp), kind
+    return structure, as_groups(group_columns(structure) if groups is None else groups, n), kind
 
 
 def difference(

@@ -6,11 +6,14 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
-    ND_WRITTEN, nd_descend, nd_descent, nd_difference, nd_gradient_norm, nd_hessian_diagonal, nd_hessian_mixed,
-    nd_limit, nd_move, nd_noise_table, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil,
+    ND_WRITTEN, nd_along, nd_color_columns, nd_color_saturated, nd_color_star, nd_descend, nd_descent, nd_difference,
+    nd_entries, nd_entries_alone, nd_gradient_norm, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move,
+    nd_noise_table, nd_order_columns, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil,
+    nd_structure,
 )
 
 
@@ -200,29 +203,38 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     return self.check(references, call_references)
 
 
-def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
-    cdef Evaluation run = Evaluation(fun, args, values, m, x0, first)
+@cython.final
+cdef class Rule:
+    """A stencil as C takes it, and its calls."""
+    cdef nd_stencil stencil
     cdef double offsets[MOST_POINTS]
     cdef double weights[MOST_POINTS]
+    cdef ptrdiff_t calls
+
+    def __cinit__(self, tuple stencil):
+        cdef ptrdiff_t j
+        self.stencil.size = len(<tuple>stencil[0])
+        if self.stencil.size > MOST_POINTS:
+            raise ValueError("stencil too long")
+        for j in range(self.stencil.size):
+            self.offsets[j] = (<tuple>stencil[0])[j]
+            self.weights[j] = (<tuple>stencil[1])[j]
+            self.calls += self.offsets[j] != 0.0
+        self.stencil.offsets = self.offsets
+        self.stencil.weights = self.weights
+        self.stencil.scale = stencil[2]
+
+
+def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
+    cdef Evaluation run = Evaluation(fun, args, values, m, x0, first)
+    cdef Rule rule = Rule(stencil)
     cdef double f0_alone, fx_alone
     cdef const double *f0_data = NULL
     cdef double *fx = &fx_alone
     cdef const ptrdiff_t *index_data = NULL
-    cdef nd_stencil rule
-    cdef ptrdiff_t j, count, calls_each = 0
+    cdef ptrdiff_t count
     cdef int status
     cdef bint prefetched = first is not None
-
-    rule.size = len(<tuple>stencil[0])
-    if rule.size > MOST_POINTS:
-        raise ValueError("stencil too long")
-    for j in range(rule.size):
-        offsets[j] = (<tuple>stencil[0])[j]
-        weights[j] = (<tuple>stencil[1])[j]
-        calls_each += offsets[j] != 0.0
-    rule.offsets = offsets
-    rule.weights = weights
-    rule.scale = stencil[2]
 
     cdef const double *h_data = run.lend(h, PyBUF_SIMPLE)
     count = run.views[1].len // <Py_ssize_t>sizeof(double)
@@ -237,7 +249,7 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
         raise ValueError("h has the wrong size")
     if kept is not None:
         fx = run.lend(kept, PyBUF_WRITABLE)
-        if run.views[run.lent - 1].len != count * m * calls_each * <Py_ssize_t>sizeof(double):
+        if run.views[run.lent - 1].len != count * m * rule.calls * <Py_ssize_t>sizeof(double):
             raise ValueError("kept has the wrong size")
     elif m != 1:
         fx = run.lend(bytearray(m * sizeof(double)), PyBUF_WRITABLE)
@@ -248,7 +260,7 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
         else:
             f0_data = run.lend(f0, PyBUF_SIMPLE)
 
-    status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, kept is not None, df)
+    status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, kept is not None, df)
     return status, run.point.calls - prefetched
 
 
@@ -560,3 +572,162 @@ def gradient_norm(g):
     d.g = arrays.lend(g, PyBUF_SIMPLE)
     d.n = arrays.n
     return nd_gradient_norm(&d, d.g)
+
+
+@cython.final
+cdef class Space:
+    """Workspace: room for so many integers of 64 bits."""
+    cdef ptrdiff_t *data
+
+    def __cinit__(self, ptrdiff_t size):
+        self.data = <ptrdiff_t *>PyMem_Calloc(size, sizeof(uint64_t))
+        if self.data == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+
+cdef int check_lists(const ptrdiff_t[::1] begin, const ptrdiff_t[::1] members, ptrdiff_t limit) except -1:
+    """An error where a structure would lead out of its arrays: they may have been a user's."""
+    cdef ptrdiff_t k, last = begin.shape[0] - 1
+    cdef bint good = begin[0] == 0 and begin[last] == members.shape[0]
+    for k in range(last):
+        good &= begin[k] <= begin[k + 1]
+    for k in range(members.shape[0]):
+        good &= 0 <= members[k] < limit
+    if not good:
+        raise ValueError("not a structure")
+    return 0
+
+
+cdef nd_structure structure_of(const ptrdiff_t[::1] column_begin, const ptrdiff_t[::1] rows,
+                               const ptrdiff_t[::1] row_begin, const ptrdiff_t[::1] columns) except *:
+    """The arrays, none of them empty, as C takes them."""
+    cdef nd_structure structure
+    structure.n = column_begin.shape[0] - 1
+    check_lists(column_begin, rows, row_begin.shape[0] - 1)
+    check_lists(row_begin, columns, structure.n)
+    structure.column_begin, structure.rows = &column_begin[0], &rows[0]
+    structure.row_begin, structure.columns = &row_begin[0], &columns[0]
+    return structure
+
+
+cdef const ptrdiff_t *as_order(const ptrdiff_t[::1] order, ptrdiff_t n) except? NULL:
+    cdef ptrdiff_t k
+    if order is None:
+        return NULL
+    if order.shape[0] != n:
+        raise ValueError("order has the wrong size")
+    for k in range(n):
+        if not 0 <= order[k] < n:
+            raise ValueError("order is no permutation")
+    return &order[0]
+
+
+def order_columns(column_begin, rows, row_begin, columns, int kind, ptrdiff_t[::1] out):
+    cdef nd_structure structure = structure_of(column_begin, rows, row_begin, columns)
+    cdef Space work = Space(6 * structure.n)
+    if out.shape[0] != structure.n:
+        raise ValueError("out has the wrong size")
+    with nogil:
+        nd_order_columns(&structure, kind, &out[0], work.data)
+
+
+def color_columns(column_begin, rows, row_begin, columns, order, bint saturated, ptrdiff_t[::1] colors):
+    cdef nd_structure structure = structure_of(column_begin, rows, row_begin, columns)
+    cdef const ptrdiff_t *order_data = as_order(order, structure.n)
+    cdef Space work = Space(8 * structure.n)
+    cdef ptrdiff_t count
+    if colors.shape[0] != structure.n:
+        raise ValueError("colors has the wrong size")
+    with nogil:
+        if saturated:
+            count = nd_color_saturated(&structure, order_data, &colors[0], <uint64_t *>work.data,
+                                       work.data + structure.n)
+        else:
+            count = nd_color_columns(&structure, order_data, &colors[0], work.data)
+    return count
+
+
+def color_star(row_begin, columns, order, ptrdiff_t[::1] colors):
+    cdef nd_structure structure = structure_of(row_begin, columns, row_begin, columns)
+    cdef const ptrdiff_t *order_data = as_order(order, structure.n)
+    cdef Space forbidden = Space(structure.n)
+    cdef ptrdiff_t count
+    if colors.shape[0] != structure.n:
+        raise ValueError("colors has the wrong size")
+    with nogil:
+        count = nd_color_star(&structure, order_data, &colors[0], forbidden.data)
+    return count
+
+
+cdef const ptrdiff_t *as_groups(const ptrdiff_t[::1] groups, ptrdiff_t n, ptrdiff_t *count) except NULL:
+    """The groups of n columns, and their number."""
+    cdef ptrdiff_t k
+    count[0] = 0
+    if groups.shape[0] != n:
+        raise ValueError("groups has the wrong size")
+    for k in range(n):
+        if groups[k] < 0:
+            raise ValueError("a group is below 0")
+        count[0] = max(count[0], groups[k] + 1)
+    return &groups[0]
+
+
+cdef nd_structure rows_of(const ptrdiff_t[::1] row_begin, const ptrdiff_t[::1] columns, ptrdiff_t n) except *:
+    """A structure by rows alone, with entries; not checked, as that takes as long as what it is for."""
+    cdef nd_structure structure
+    structure.n = n
+    structure.column_begin = structure.rows = NULL
+    structure.row_begin, structure.columns = &row_begin[0], &columns[0]
+    return structure
+
+
+def entries_alone(row_begin, const ptrdiff_t[::1] columns, const ptrdiff_t[::1] groups, out):
+    cdef nd_structure structure = rows_of(row_begin, columns, groups.shape[0])
+    cdef ptrdiff_t count, m = len(row_begin) - 1
+    cdef const ptrdiff_t *groups_data = as_groups(groups, structure.n, &count)
+    cdef Space last = Space(count)
+    cdef unsigned char[::1] alone = out.view("B")
+    if alone.shape[0] != columns.shape[0]:
+        raise ValueError("out has the wrong size")
+    with nogil:
+        count = nd_entries_alone(&structure, m, groups_data, last.data, &alone[0])
+    return count
+
+
+def entries(row_begin, const ptrdiff_t[::1] columns, const ptrdiff_t[::1] groups, ptrdiff_t begin, tuple stencil,
+            chosen, const double[::1] x, const double[::1] h, const double[::1] f0, const double[:, :, ::1] values,
+            double[::1] out):
+    cdef nd_structure structure = rows_of(row_begin, columns, groups.shape[0])
+    cdef Rule rule = Rule(stencil)
+    cdef ptrdiff_t count, m = len(row_begin) - 1, end = begin + values.shape[0]
+    cdef const ptrdiff_t *groups_data = as_groups(groups, structure.n, &count)
+    cdef const unsigned char[::1] mask = None if chosen is None else chosen.view("B")
+    cdef int remarks
+    if not (
+        x.shape[0] == h.shape[0] == structure.n and out.shape[0] == columns.shape[0]
+        and values.shape[1] == rule.calls and values.shape[2] == m and values.shape[0] > 0
+        and (chosen is None or mask.shape[0] == structure.n)
+        and (rule.offsets[0] != 0.0 or (f0 is not None and f0.shape[0] == m))
+    ):
+        raise ValueError("an array has the wrong size")
+    cdef const double *f0_data = &f0[0] if f0 is not None else NULL
+    cdef const unsigned char *mask_data = &mask[0] if chosen is not None else NULL
+    with nogil:
+        remarks = nd_entries(&structure, m, groups_data, begin, end, &rule.stencil, mask_data, &x[0], &h[0], f0_data,
+                             &values[0, 0, 0], &out[0])
+    return remarks
+
+
+def along(row_begin, const ptrdiff_t[::1] columns, const double[::1] entries, const double[::1] step,
+          const double[::1] x, double[:, ::1] out):
+    cdef nd_structure structure = rows_of(row_begin, columns, x.shape[0])
+    cdef ptrdiff_t m = len(row_begin) - 1
+    if not (
+        entries.shape[0] == columns.shape[0] and step.shape[0] == x.shape[0] and out.shape[0] == 3 and out.shape[1] == m
+    ):
+        raise ValueError("an array has the wrong size")
+    with nogil:
+        nd_along(&structure, m, &entries[0], &step[0], &x[0], &out[0, 0])

@@ -12,6 +12,7 @@
 #define NUMDIFF_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -285,6 +286,85 @@ void nd_step(const nd_descent *descent, const double *g);
 /* sqrt(sum g^2), or what is left without the components that push against a bound. In a fixed order: eight sums that
  * take turns. Finite where all of g is and the norm is a float64, else inf or nan. */
 double nd_gradient_norm(const nd_descent *descent, const double *g);
+
+/* A sparse structure, by columns and by rows: entry k of column j is in row rows[k], column_begin[j] <= k <
+ * column_begin[j + 1]; entry k of row i is in column columns[k], likewise. Entries may repeat. */
+typedef struct nd_structure {
+    ptrdiff_t n;                   /* columns */
+    const ptrdiff_t *column_begin; /* n + 1, from 0 */
+    const ptrdiff_t *rows;
+    const ptrdiff_t *row_begin; /* one more than rows, from 0 */
+    const ptrdiff_t *columns;
+} nd_structure;
+
+/* Orders of the columns; the neighbours of a column are those that share a row with it. */
+enum {
+    ND_LARGEST_FIRST = 0, /* by the number of neighbours, falling */
+    ND_SMALLEST_LAST = 1  /* the last has the fewest neighbours, and so on among those before it */
+};
+
+/* Fills order with the n columns in the order of that kind; work is 6 n. */
+void nd_order_columns(const nd_structure *structure, int kind, ptrdiff_t *order, ptrdiff_t *work);
+
+/* Colours from 0, so that no two columns of one colour share a row: each column, in order, takes the least that fits.
+ * A. Curtis, M. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119; T. Coleman and J. Moré, SIAM J. Numer.
+ * Anal. 20 (1983) 187-209, for the orders.
+ *
+ *   order      n columns, or NULL for order[k] = k
+ *   colors     n results
+ *   forbidden  workspace, n
+ *
+ * Returns the number of colours. Time: the sum over all entries of the length of the entry's row. */
+ptrdiff_t nd_color_columns(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                           ptrdiff_t *forbidden);
+
+/* The same, but the next column is always the one with the most colours beside it, of several the first in order; only
+ * the colours below 64 count. Finds the 5 colours of a five-point grid. D. Brélaz, Commun. ACM 22 (1979) 251-256.
+ *
+ *   beside  workspace, n
+ *   work    workspace, 7 n */
+ptrdiff_t nd_color_saturated(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors, uint64_t *beside,
+                             ptrdiff_t *work);
+
+/* A star colouring of a symmetric structure: columns i and j of an entry have two colours, and so has no path of four
+ * columns. Then each entry (i, j) is alone of its colour in row i, or (j, i) in row j. Only rows are read; the diagonal
+ * counts as full. A. Gebremedhin, F. Manne and A. Pothen, SIAM Review 47 (2005) 629-705, section 4. */
+ptrdiff_t nd_color_star(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors, ptrdiff_t *forbidden);
+
+/* Fills alone[k] with 1 where entry k of the rows shares its row with no other entry of its group, else 0.
+ *
+ *   m       rows
+ *   groups  n, from 0
+ *   last    workspace, as many as there are groups
+ *   alone   as many as there are entries
+ *
+ * Returns the number of entries that are not alone. Only rows are read. */
+ptrdiff_t nd_entries_alone(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t *last,
+                           unsigned char *alone);
+
+/* The entries of a Jacobian in the columns of the groups [begin, end), by rows, from the values of its function with all
+ * columns of a group moved at once; each entry is taken to be alone in its row and group.
+ *
+ *   chosen   n: only the columns where it is not 0; NULL: all
+ *   x, h     n: the point and the steps
+ *   f0       m: the values at x; read only if the stencil has the offset 0
+ *   values   (end - begin, calls, m): of each group at the offsets of the stencil but 0
+ *   entries  results; those of other groups and columns are left alone
+ *
+ * Returns remarks. Only rows are read. */
+int nd_entries(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t begin, ptrdiff_t end,
+               const nd_stencil *stencil, const unsigned char *chosen, const double *x, const double *h,
+               const double *f0, const double *values, double *entries);
+
+/* For each row, the sums of entry * step, of |entry * step| and of |entry * x| over its finite entries.
+ *
+ *   entries   by rows
+ *   step, x   n
+ *   sums      results, (3, m)
+ *
+ * Only rows are read. */
+void nd_along(const nd_structure *structure, ptrdiff_t m, const double *entries, const double *step, const double *x,
+              double *sums);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,7 @@
 # The C API as Cython sees it; numdiff.h is the contract. Status -1 is ND_STOPPED: a Python exception is set.
 
+from libc.stdint cimport uint64_t
+
 cdef extern from "numdiff.h":
     int ND_WRITTEN
 
@@ -80,3 +82,31 @@ cdef extern from "numdiff.h":
     void nd_step(const nd_descent *descent, const double *g) nogil
 
     double nd_gradient_norm(const nd_descent *descent, const double *g) nogil
+
+    ctypedef struct nd_structure:
+        ptrdiff_t n
+        const ptrdiff_t *column_begin
+        const ptrdiff_t *rows
+        const ptrdiff_t *row_begin
+        const ptrdiff_t *columns
+
+    void nd_order_columns(const nd_structure *structure, int kind, ptrdiff_t *order, ptrdiff_t *work) nogil
+
+    ptrdiff_t nd_color_columns(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                               ptrdiff_t *forbidden) nogil
+
+    ptrdiff_t nd_color_saturated(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                                 uint64_t *beside, ptrdiff_t *work) nogil
+
+    ptrdiff_t nd_color_star(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                            ptrdiff_t *forbidden) nogil
+
+    ptrdiff_t nd_entries_alone(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t *last,
+                               unsigned char *alone) nogil
+
+    int nd_entries(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t begin, ptrdiff_t end,
+                   const nd_stencil *stencil, const unsigned char *chosen, const double *x, const double *h,
+                   const double *f0, const double *values, double *entries) nogil
+
+    void nd_along(const nd_structure *structure, ptrdiff_t m, const double *entries, const double *step,
+                  const double *x, double *sums) nogil

@@ -4,6 +4,8 @@ Twin of src/*.c behind src/_kernels_c.pyx, file by file: same names, same order 
 numdiff.h is the contract of both. Arguments are trusted: the layer above has checked them.
 """
 
+from .coloring import LARGEST_FIRST, SMALLEST_LAST, color_columns, color_star, order_columns
+from .compressed import along, entries, entries_alone
 from .descent import (
     BELOW_ERROR,
     DIVERGED,
@@ -33,6 +35,7 @@ __all__ = [
     "GTOL",
     "INVALID",
     "KINK",
+    "LARGEST_FIRST",
     "MAXITER",
     "NEAR",
     "NOISY",
@@ -42,18 +45,25 @@ __all__ = [
     "NO_STEP",
     "OBSERVER_ENDED",
     "OVERFLOW",
+    "SMALLEST_LAST",
     "SUSPECT",
     "WRITTEN",
     "XTOL",
     "Richardson",
+    "along",
+    "color_columns",
+    "color_star",
     "combine",
     "descend",
     "difference",
+    "entries",
+    "entries_alone",
     "gradient_norm",
     "hessian_diagonal",
     "hessian_mixed",
     "move",
     "noise_table",
+    "order_columns",
     "quotient",
     "step",
 ]
