@@ -44,17 +44,16 @@ def check(found: Compressed, data: Float) -> None:
         step[columns[~np.isfinite(data)]] = 0.0
     if not step.any():
         return
-    below, f_below = x, found.run.f0
+    below = x
     if plan.kind == "central":
         one_sided = np.zeros(x.size, bool) if plan.one_sided is None else plan.one_sided
         step = np.where(~one_sided & (rng.random(x.size) < 0.5), -step, step)
-        if not one_sided.all():
-            below = np.where(one_sided, x, x - step)
-            f_below = found.value(below.copy())
+        below = np.where(one_sided, x, x - step)
     above = x + step
-    f_above = found.value(above.copy())
-
     moved = above - below
+    f_below = found.f0() if np.array_equal(below, x) else found.value(below)  # which may write into it
+    f_above = found.value(above)
+
     predicted, size, rounding = sums = np.zeros((3, structure.shape[0]))
     if data.size:
         kernels().along(structure.row_begin, columns, data, moved, x, sums)
