@@ -249,7 +249,7 @@ def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     Returns
     -------
     callable ``J(x, *args, **kwargs)``
-        Returns (m, n).
+        Returns (m, n); a csr_array with sparsity, which is best given with its colours, as they are found but once.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 4.]])
     """
-    return derivative_callable(jacobian, fun, options, OPTIONS)
+    return derivative_callable(jacobian, fun, options, (*OPTIONS, "sparsity", "check_sparsity"))
 
 
 def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:

@@ -181,7 +181,18 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
     array([[0., 3.],
            [3., 0.]])
     """
-    allowed = ("jac", "method", "rel_step", "abs_step", "x_scale", "bounds", "noise", "kwargs")
+    allowed = (
+        "jac",
+        "method",
+        "rel_step",
+        "abs_step",
+        "x_scale",
+        "bounds",
+        "noise",
+        "sparsity",
+        "check_sparsity",
+        "kwargs",
+    )
     return derivative_callable(hessian, fun, options, allowed, METHODS)
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from scipy import sparse
-from scipy.optimize import approx_fprime, rosen, rosen_der, rosen_hess
+from scipy.optimize import approx_fprime, least_squares, rosen, rosen_der, rosen_hess
 from scipy.optimize._numdiff import group_columns
 
-from numdiff import Flag, color_columns, hessian, jacobian
+from numdiff import Flag, color_columns, grad, hess, hessian, jac, jacobian
 from numdiff._stencils import central, forward
 
 
@@ -369,3 +369,17 @@ def test_errors_of_a_hessian():
 def test_scipy_agrees():
     x = np.linspace(0.0, 1.0, 9)
     assert np.allclose(jacobian(broyden, x, sparsity=tridiagonal(9)).toarray(), approx_fprime(x, broyden), atol=1e-6)
+
+
+def test_callables_take_a_structure(counted):
+    x, S = np.linspace(0.5, 1.5, 9), tridiagonal(9)
+    fun = counted(broyden)
+    J = jac(fun, method="forward", sparsity=(S, color_columns(S)), check_sparsity=False)
+    assert np.array_equal(J(x).toarray(), jacobian(broyden, x, method="forward"))
+    assert fun.nfev == 4
+    H = hess(None, jac=rosen_der, sparsity=S)
+    assert np.allclose(H(x).toarray(), rosen_hess(x))
+    solved = least_squares(broyden, np.full(9, -1.0), jac=jac(broyden, sparsity=(S, color_columns(S))))
+    assert solved.cost < 1e-16
+    with pytest.raises(TypeError, match="unknown option `sparsity`"):
+        grad(rosen, sparsity=S)
