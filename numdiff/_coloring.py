@@ -150,7 +150,7 @@ def color_columns(S: ArrayLike, *, order: str = "best", symmetric: bool = False)
     return colors_of(structure, order, symmetric)
 
 
-def colors_of(structure: Structure, order: str | Integers = "best", symmetric: bool = False) -> Integers:
+def colors_of(structure: Structure, order: str = "best", symmetric: bool = False) -> Integers:
     """The colours of a structure that has been checked."""
     n = structure.shape[1]
     lengths = np.diff(structure.row_begin)
@@ -160,7 +160,7 @@ def colors_of(structure: Structure, order: str | Integers = "best", symmetric: b
     if not symmetric and fullest == n:
         return np.arange(n)
     coloring = _Coloring(structure, symmetric)
-    if not isinstance(order, str) or order != "best":
+    if order != "best":
         return coloring.by(order)[1]
     fewest = min(fullest, 3) if symmetric else fullest
     count, colors = coloring.by("natural")
@@ -182,17 +182,15 @@ class _Coloring:
         self.rows = structure.row_begin, structure.columns
         self.columns = transposed.row_begin, transposed.columns
 
-    def by(self, order: str | Integers) -> tuple[int, Integers]:
-        saturated = isinstance(order, str) and order == "saturation"
+    def by(self, order: str) -> tuple[int, Integers]:
+        saturated = order == "saturation"
         sequence = self._sequence("largest-first" if saturated else order)
         colors = np.empty(self.n, np.intp)
         if self.symmetric:
             return kernels().color_star(*self.rows, sequence, colors), colors
         return kernels().color_columns(*self.columns, *self.rows, sequence, saturated, colors), colors
 
-    def _sequence(self, order: str | Integers) -> Integers | None:
-        if not isinstance(order, str):
-            return order
+    def _sequence(self, order: str) -> Integers | None:
         if order == "natural":
             return None
         if order == "random":  # that of group_columns

@@ -173,7 +173,7 @@ def jacobian(
     -----
     Calls, accuracy and sources as in `gradient`. With sparsity, c groups take the place of n components: c order + 1
     calls (forward, backward), c order (central; 1 more with full_output), and for the check 1 or (central) 2, up to 31
-    and those of the Jacobian more where fun bends so much that it tells nothing. An entry is missed if along one
+    and 9c more where fun bends so much that it tells nothing. An entry is missed if along one
     direction it does not show beside the others of its row: below 1e-6 (forward) or 1e-8 (central) of them, or
     rounding. Where fun is not finite in a column, that column is differenced by itself. A. Curtis, M. Powell and
     J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ._coloring import colors_of, kernels
+from ._coloring import kernels
 from ._function import component
 
 if TYPE_CHECKING:
@@ -25,14 +25,15 @@ BENDING = 100.0  # times (h / scale)^order: the relative truncation error that r
 BENDING_MOST = 1e-3
 SMALL = (2.0**-10, 2.0**-11)  # steps, of h, ...
 APART = 64.0  # ... at which the change is as many times smaller, if it is no noise
+_SPLITS = 8  # of a group: what two of its columns do is not told apart with a chance of 2^-8
 _ROWS = 10  # that are looked at by themselves
 
 
 def check(found: Compressed, data: Float) -> None:
     """A ValueError where the structure is seen to miss an entry.
 
-    Calls of fun: 1 where f0 is known and all steps are one-sided, else 2. In doubt, up to 31 more and those of the
-    matrix again.
+    Calls of fun: 1 where f0 is known and all steps are one-sided, else 2. In doubt, up to 31 more, and 9 for
+    each group where more than ten rows are in doubt.
     """
     plan, structure = found.plan, found.structure
     x, columns = plan.x, structure.columns
@@ -69,15 +70,45 @@ def check(found: Compressed, data: Float) -> None:
             return
         doubtful = doubtful[np.argsort(-off[doubtful] / allowed[doubtful], kind="stable")]
 
+    free = np.flatnonzero(step)
+    if doubtful.size > _ROWS:
+        doubtful = _inexplicable(found, free, rounding)
     for i in doubtful[:_ROWS].tolist():
         own = columns[structure.row_begin[i] : structure.row_begin[i + 1]]
-        others = np.setdiff1d(np.flatnonzero(step), own)
+        others = np.setdiff1d(free, own)
         change = _change(found, i, others)
         # Noise in fun's values is no smaller for shorter steps.
         if change > rounding[i] and all(_change(found, i, others, part) < change / APART for part in SMALL):
             raise _missing(found, i, others, rounding[i])
-    if doubtful.size > _ROWS and not found.symmetric:
-        _in_other_groups(found, data, rounding)
+
+
+def _inexplicable(found: Compressed, free: Integers, rounding: Float) -> Integers:
+    """The rows that change with some columns of a group though their own column of the group is not among them.
+
+    Or that do not change as they do with the whole group, though it is. Random halves tell any two columns apart.
+    """
+    structure, groups, x, h = found.structure, found.groups, found.plan.x, found.plan.h
+    rng = np.random.default_rng(1)
+    rows, columns, of_entry = structure.rows, structure.columns, groups[structure.columns]
+    worst = np.zeros(structure.shape[0])
+    for group in np.unique(groups[free]):
+        members = free[groups[free] == group]
+        entries = np.flatnonzero(of_entry == group)
+        own = np.full(worst.size, -1)  # the column of each row in this group
+        own[rows[entries]] = columns[entries]
+        clear = np.bincount(rows[entries], minlength=worst.size) <= 1
+        whole = None
+        for split in range(_SPLITS + 1):
+            moved = np.zeros(x.size, bool)
+            moved[members] = split == 0 or rng.random(members.size) < 0.5
+            value = found.value(np.where(moved, x + h, x))
+            if whole is None:
+                whole = value
+            with np.errstate(all="ignore"):
+                off = np.abs(value - np.where((own >= 0) & moved[own], whole, found.f0())) / rounding
+            worst = np.fmax(worst, np.where(clear, off, 0.0))
+    order = np.argsort(-worst, kind="stable")
+    return order[worst[order] > 1.0]
 
 
 def _change(found: Compressed, i: int, moved: Integers, part: float = 1.0) -> float:
@@ -99,22 +130,6 @@ def _missing(found: Compressed, i: int, among: Integers, rounding: float) -> Val
             break
     what = component("x0", int(among[0]), found.run.x0.shape) if among.size == 1 else "other components of `x0`"
     return missed(f"{_value(found, i)} changes with {what}, where it has no entry")
-
-
-def _in_other_groups(found: Compressed, data: Float, rounding: Float) -> None:
-    """The same differences with other columns beside each: they must give the same entries."""
-    rows, columns = found.structure.rows, found.structure.columns
-    order = np.random.default_rng(1).permutation(found.structure.shape[1])
-    with np.errstate(all="ignore"):
-        again = found.by_groups(colors_of(found.structure, order))
-        off = np.abs(again - data) > 4 * rounding[rows] / np.abs(found.plan.h[columns])
-    off &= found.flags == 0
-    if off.any():
-        k = int(np.flatnonzero(off)[0])
-        raise missed(
-            f"entry ({rows[k]}, {columns[k]}) depends on which columns are differenced together, so value "
-            f"{rows[k]} of `fun` changes with components where it has no entry"
-        )
 
 
 def _value(found: Compressed, i: int) -> str:
