@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from ._coloring import Structure
 from ._function import component
-from ._missing import APART, BENDING, BENDING_MOST, ROUNDING, SMALL, missed
+from ._missing import APART, BENDING_MOST, ROUNDING, SMALL, missed
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 _TRIES = 40
+_BENDING = 10.0  # times (h / scale)^2, of the sum of all terms: few, as one pair is little of it
 
 
 def check(structure: Structure, data: Float, search: Any) -> None:
@@ -52,7 +53,7 @@ def check(structure: Structure, data: Float, search: Any) -> None:
         size[plan.index] = np.abs(plan.x * (search.near[:, 0] - run.f0) / plan.h)
         largest = float(np.max(np.abs([run.f0, f_below, f_middle, f_above]))) + float(size.sum())
         rounding = ROUNDING * search.eps * largest
-        bending = BENDING * float(np.max(np.abs(h) / scale)) ** (1 if one_sided.any() else 2)
+        bending = _BENDING * float(np.max(np.abs(h) / scale)) ** (1 if one_sided.any() else 2)
         allowed = rounding * (2.0 + np.sqrt(data.size)) + min(bending, BENDING_MOST) * float(
             np.abs(terms[finite]).sum()
         )

@@ -337,6 +337,15 @@ def test_a_missing_entry_of_a_hessian_is_an_error(structure, points, data):
         hessian(fun, x, sparsity=less)
 
 
+def test_a_small_missing_pair_among_many_large_ones():
+    n = 150
+    x, S = np.linspace(-1.0, 1.5, n), tridiagonal(n)
+    for seed in range(4):
+        i, j = np.random.default_rng(seed).choice(n, 2, replace=False)
+        with pytest.raises(ValueError, match=rf"mixed second derivative by x0\[({i}|{j})\] and x0\[({i}|{j})\]"):
+            hessian(lambda x, i=i, j=j: rosen(x) + x[i] * x[j], x, sparsity=S)
+
+
 def test_calls_of_a_hessian(counted):
     n = 20
     x, S = np.linspace(0.5, 1.5, n), tridiagonal(n)
