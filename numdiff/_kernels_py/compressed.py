@@ -18,10 +18,11 @@ Integers = NDArray[np.intp]
 def entries_alone(row_begin: Integers, columns: Integers, groups: Integers, out: NDArray[np.bool_]) -> int:
     """Which entries are alone in their row and group, into out, and how many are not: nd_entries_alone."""
     rows = np.repeat(np.arange(row_begin.size - 1), np.diff(row_begin))
-    _, inverse, counts = np.unique(
-        rows * (int(groups.max()) + 1) + groups[columns], return_inverse=True, return_counts=True
-    )
-    out[:] = counts[inverse] == 1
+    keys = rows * (int(groups.max()) + 1) + groups[columns]
+    order = np.argsort(keys, kind="stable")  # nearly sorted already
+    same = keys[order[1:]] == keys[order[:-1]]
+    out[:] = True
+    out[order[1:][same]] = out[order[:-1][same]] = False
     return int(np.count_nonzero(~out))
 
 
