@@ -64,6 +64,21 @@ NATIVE = [10, 100, 1000]  # rosen
 
 MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times
 
+# A fit of three parameters to 100 points: a decay to a constant.
+FIT_TIMES = np.linspace(0.0, 4.0, 100)
+FIT_VALUES = 2.5 * np.exp(-1.3 * FIT_TIMES) + 0.5 + 0.05 * np.random.default_rng(0).standard_normal(100)
+FIT_START = (1.0, 1.0, 0.0)
+
+
+def misfit(p):
+    return p[0] * np.exp(-p[1] * FIT_TIMES) + p[2] - FIT_VALUES
+
+
+def check_same(found, expected):
+    """Two results of SciPy: the same point, to the bit, after as many evaluations."""
+    check_bits(found.x, expected.x)
+    assert found.nfev == expected.nfev
+
 
 def point(n):
     return np.random.default_rng(n).uniform(-SPAN, SPAN, n)
@@ -117,3 +132,35 @@ def check_hessian(found, x):
     """Of rosen; 1e-5: statsmodels' steps are its own."""
     exact = rosen_hess(x)
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A gradient, and the plain loop that descends along it."""
+
+    name: str
+    jac: Callable[[Any], Any]
+    rate: float = 1e-4
+
+    def loop(self, x, steps):
+        for _ in range(steps):
+            x = x - self.rate * self.jac(x)
+        return x
+
+    def bare_calls(self, x, steps):
+        """jac at every point, as gradient_descent calls it, and nothing else."""
+        return partial(_exhaust, self.jac, x, steps + 1)
+
+
+def repeated(count, call, *args):
+    for _ in range(count):
+        call(*args)
+
+
+def descents(n):
+    """A gradient that costs nothing but its call, and the least that NumPy can do."""
+    known = np.full(n, 1e-3)
+    return [Descent("jac = a known array", lambda x: known), Descent("jac = 2x", lambda x: 2 * x)]
+
+
+DESCENT = {2: 5000, 100: 5000, 100_000: 500}  # n: steps

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import cases
 import scipy.optimize
 from scipy.optimize._numdiff import approx_derivative
 
@@ -41,6 +42,13 @@ if statsmodels is not None:
     APPROX_FPRIME["statsmodels"] = FORWARD["statsmodels"] = statsmodels.approx_fprime
     CENTRAL["statsmodels"] = partial(statsmodels.approx_fprime, centered=True)
 
+
+def descent(case, x, steps):
+    return numdiff.gradient_descent(None, x, jac=case.jac, learning_rate=case.rate, maxiter=steps, gtol=0).x
+
+
+DESCENT = {NUMDIFF: descent, "numpy": lambda case, x, steps: case.loop(x, steps)}
+
 HESSIAN = {NUMDIFF: lambda x, fun: numdiff.hessian(fun, x)}
 if statsmodels is not None:
     HESSIAN["statsmodels"] = statsmodels.approx_hess3
@@ -58,6 +66,30 @@ MINIMIZE = {
     f"{NUMDIFF} value_and_grad": minimizer(numdiff.value_and_grad(scipy.optimize.rosen, method="forward"), True),
     "scipy": minimizer(scipy.optimize.rosen, None),
 }
+
+# Calls of SciPy that difference, by name and n.
+SOLVES = {
+    (f"minimize, rosen, {method}", len(cases.MINIMIZE_START)): partial(
+        scipy.optimize.minimize, scipy.optimize.rosen, cases.MINIMIZE_START, method=method, options=options
+    )
+    for method, options in (("L-BFGS-B", {"maxfun": 1_000_000}), ("BFGS", {"maxiter": 20}), ("SLSQP", {"maxiter": 20}))
+} | {
+    (f"least_squares, fit of 100 points, {method}", len(cases.FIT_START)): partial(
+        scipy.optimize.least_squares, cases.misfit, cases.FIT_START, method=method
+    )
+    for method in ("trf", "dogbox", "lm")
+}
+
+
+_accelerations = []
+
+
+def accelerate(on):
+    """accelerate_scipy, on or off from now on."""
+    if on and not _accelerations:
+        _accelerations.append(numdiff.accelerate_scipy())
+    elif not on and _accelerations:
+        _accelerations.pop().undo()
 
 
 try:

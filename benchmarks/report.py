@@ -27,6 +27,7 @@ from time import perf_counter, process_time
 import cases
 import native
 import numpy as np
+import sparsity
 from scipy import LowLevelCallable
 
 BACKENDS = ("c", "python")
@@ -38,13 +39,20 @@ CEILING = "The ceiling: SciPy's time over that of the bare n + 1 calls, which st
 LIMIT = "The limit: numdiff's time over that of the bare calls"
 HESSIAN = "hessian, central from values: how many times faster than"
 END_TO_END = "minimize(rosen, method='L-BFGS-B'): how many times faster than with jac=None"
+ACCELERATED = "accelerate_scipy: how many times faster than without"
 CURVES = "derivative: numdiff's time over that of two evaluations of fun"
 CURVES_FASTER = "derivative: how many times faster than scipy.differentiate's"
+DESCENT = "gradient_descent: how many times faster than the NumPy loop x = x - lr * jac(x)"
+DESCENT_ADDED = "gradient_descent: ns that an iteration adds to the bare calls of jac (the peer)"
+DESCENT_PASSES = "gradient_descent: that time over one read and one write of n numbers (np.copyto)"
+COLORS = "color_columns: colours over those of SciPy's group_columns"
+COLORING = "color_columns: how many times faster than SciPy's group_columns"
+SPARSE = "jacobian(sparsity=), tridiagonal: how many times faster than SciPy's approx_derivative"
 MEMORY = "Memory: peak beside the result, in units of n doubles"
 NATIVE = "Native rosen, central: numdiff's time over that of a C program doing the same"
 NATIVE_FASTER = "Native rosen, central: how many times faster than scipy's 3-point with the NumPy rosen"
 THREADS = "Native rosen, central: how many times faster in 2 threads than in one, by the clock on the wall"
-AT_MOST = (LIMIT, CURVES, MEMORY, NATIVE)  # elsewhere more is better
+AT_MOST = (LIMIT, CURVES, DESCENT_ADDED, DESCENT_PASSES, COLORS, MEMORY, NATIVE)  # elsewhere more is better
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -70,12 +78,24 @@ TARGETS = {
     (LIMIT, "hessian, rosen", 10): {"c": 1.2},
     (LIMIT, "hessian, rosen", 50): {"c": 1.1},
     (END_TO_END, "jac=numdiff.grad(rosen)", 20): {"c": 1.6},
+    (ACCELERATED, "minimize, rosen, L-BFGS-B", 20): {"c": 1.35},
+    (ACCELERATED, "least_squares, fit of 100 points, trf", 3): {"c": 1.2},
     (CURVES, "x^2", 1_000_000): {"c": 2.5},
     (CURVES, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 1.1},
     (CURVES, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 1.1},
     (CURVES_FASTER, "x^2", 1_000_000): {"c": 150},
     (CURVES_FASTER, "2x^3 - 3x^2 + 5", 1_000_000): {"c": 8},
     (CURVES_FASTER, "exp(-2x) + 3 sin 3x", 1_000_000): {"c": 30},
+    (DESCENT, "jac = a known array", 2): {"c": 3},
+    (DESCENT_ADDED, "jac = a known array", 2): {"c": 250},
+    (DESCENT_ADDED, "jac = 2x", 2): {"c": 250},
+    (DESCENT_PASSES, "jac = a known array", 100_000): {"c": 1},
+    **{(COLORS, name, S.shape[1]): {"c": 1, "python": 1} for name, S in sparsity.structures().items()},
+    (COLORING, "tridiagonal", 100_000): {"c": 0.5},
+    (SPARSE, "forward, coloured in the same call", 20_000): {"c": 2},
+    (SPARSE, "forward, colours given", 20_000): {"c": 4},
+    (SPARSE, "central, coloured in the same call", 20_000): {"c": 2},
+    (SPARSE, "central, colours given", 20_000): {"c": 4},
     (NATIVE, "gradient", 100): {"c": 1.4},
     (NATIVE, "gradient", 1000): {"c": 1.05},
     (NATIVE, "hessian", 100): {"c": 1.1},
@@ -105,13 +125,14 @@ class Clock:
     seconds: float  # of one contender's turn, so that reading the clock does not count; 0: one call
     now: Callable[[], float] = process_time
 
-    def race(self, **contenders):
-        """Seconds per call by contender and turn."""
+    def race(self, before=lambda name: None, **contenders):
+        """Seconds per call by contender and turn; before(name) goes before the turn of that contender, untimed."""
         calls = {name: self._calls(call) for name, call in contenders.items()}
         times = {name: np.empty(self.turns) for name in contenders}
         gc.collect()
         for turn in range(self.turns):
             for name, call in contenders.items():
+                before(name)
                 times[name][turn] = self._time(call, calls[name])
         return times
 
@@ -256,6 +277,16 @@ def minimize_rows(clock, peers):
         yield compare(END_TO_END, text, len(start), times, "scipy", name)
 
 
+def accelerated_rows(clock, peers):
+    for (name, n), solve in peers.SOLVES.items():
+        expected = solve()
+        peers.accelerate(True)
+        cases.check_same(solve(), expected)
+        times = clock.race(lambda contender: peers.accelerate(contender == "numdiff"), numdiff=solve, scipy=solve)
+        peers.accelerate(False)
+        yield compare(ACCELERATED, name, n, times, "scipy")
+
+
 def large_rows(clock, peers, n):
     """n components and a fun whose time does not grow with n: what is left is numdiff's own time and memory."""
     case, x = cases.CONSTANT, cases.point(n)
@@ -283,6 +314,60 @@ def curve_rows(clock, clock_of_scipy, peers, n):
             curve.check_derivative(derivative(curve.fun, x), x)
             times = clock_of_scipy.race(numdiff=own, scipy=partial(derivative, curve.fun, x))
             yield compare(CURVES_FASTER, curve.name, n, times, name)
+
+
+def descent_rows(clock, peers):
+    """Times of the rows are of one step; those of numdiff less the bare calls are the median of the turns too."""
+    for n, steps in cases.DESCENT.items():
+        x, twin = cases.point(n), np.empty(n)
+        for case in cases.descents(n):
+            cases.check_bits(peers.descent(case, x, steps), case.loop(x, steps))
+            times = clock.race(
+                numdiff=partial(peers.descent, case, x, steps),
+                numpy=partial(case.loop, x, steps),
+                bare=case.bare_calls(x, steps),
+                copy=partial(cases.repeated, steps, np.copyto, twin, x),
+            )
+            times = {name: seconds / steps for name, seconds in times.items()}
+            yield compare(DESCENT, case.name, n, times, "numpy")
+            added = times["numdiff"] - times["bare"]
+            row = compare(DESCENT_ADDED, case.name, n, times, "bare")
+            yield replace(row, ratio=float(np.median(1e9 * added)))
+            if n == max(cases.DESCENT):
+                yield compare(DESCENT_PASSES, case.name, n, {**times, "numdiff": added}, "copy")
+
+
+def sparse_rows(clock, peers):
+    """Both get their own colours where colours are given; with the check of the structure, and without it."""
+    color, group, derivative = peers.numdiff.color_columns, sparsity.group_columns, sparsity.approx_derivative
+    for name, S in sparsity.structures().items():
+        yield Row(COLORS, name, S.shape[1], float((color(S).max() + 1) / (group(S).max() + 1)))
+    S = sparsity.tridiagonal(100_000)
+    assert color(S).max() + 1 == 3
+    yield compare(
+        COLORING, "tridiagonal", 100_000, clock.race(numdiff=partial(color, S), scipy=partial(group, S)), "scipy"
+    )
+
+    n = 20_000
+    x, S = np.linspace(-1, 1, n), sparsity.tridiagonal(n)
+    rows = S.tocsr()
+    for method, scipys in (("forward", "2-point"), ("central", "3-point")):
+        for case, own, theirs in (
+            ("coloured in the same call", S, S),
+            ("colours given", (S, color(S)), (S, group(S))),
+            ("colours given, structure by rows", (rows, color(S)), (rows, group(S))),
+        ):
+            jacobian = partial(peers.numdiff.jacobian, sparsity.broyden, x, method=method, sparsity=own)
+            contenders = {
+                "scipy": partial(derivative, sparsity.broyden, x, method=scipys, sparsity=theirs),
+                "numdiff": jacobian,
+                "unchecked": partial(jacobian, check_sparsity=False),
+            }
+            for contender in contenders.values():
+                sparsity.check(contender(), x)
+            times = clock.race(**contenders)
+            yield compare(SPARSE, f"{method}, {case}", n, times, "scipy")
+            yield compare(SPARSE, f"{method}, {case}, check_sparsity=False", n, times, "scipy", "unchecked")
 
 
 def native_rows(clock, peers):
@@ -336,6 +421,9 @@ def measure(quick):
         *limit_rows(clock, peers),
         *hessian_rows(clock, peers),
         *minimize_rows(clock, peers),
+        *descent_rows(clock, peers),
+        *accelerated_rows(clock, peers),
+        *sparse_rows(clock, peers),
         *native_rows(clock, peers),
     ]
     size = 100_000 if quick else 1_000_000
@@ -358,9 +446,26 @@ def table(found):
     """The lines of the table; found: the rows of each backend."""
     keys = list(dict.fromkeys(key for rows in found.values() for key in rows))
     sections = (
-        FASTER, FASTER_THAN_STATSMODELS, CEILING, LIMIT, HESSIAN, END_TO_END, CURVES, CURVES_FASTER, MEMORY,
-        NATIVE, NATIVE_FASTER, THREADS,
-    )  # fmt: skip
+        FASTER,
+        FASTER_THAN_STATSMODELS,
+        CEILING,
+        LIMIT,
+        HESSIAN,
+        END_TO_END,
+        ACCELERATED,
+        CURVES,
+        CURVES_FASTER,
+        DESCENT,
+        DESCENT_ADDED,
+        DESCENT_PASSES,
+        COLORS,
+        COLORING,
+        SPARSE,
+        MEMORY,
+        NATIVE,
+        NATIVE_FASTER,
+        THREADS,
+    )
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)
     columns = f" | {'peer µs':>11}{'numdiff µs':>12}{'ratio':>8}{'target':>8}{'ok':>5}" * len(BACKENDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from math import isfinite
 from typing import Any, Final
 
@@ -21,7 +21,11 @@ from ._steps import default_step, fit_to_bounds
 
 EPSILON: Final[Any] = np.sqrt(np.finfo(np.float64).eps)
 _NO_BOUNDS: Final = (-np.inf, np.inf)
+_BELOW, _ABOVE = np.float64(-np.inf).tobytes(), np.float64(np.inf).tobytes()
 _ORDER: Final = {"2-point": 1, "3-point": 2, "cs": 1}  # h = eps ** (1 / (order + 1))
+
+# Arrays: NumPy takes them faster than numbers.
+_ZERO, _ONE = np.array(0.0), np.array(1.0)
 
 _same_number = partial(same_at_most_1d, 1)
 
@@ -160,14 +164,13 @@ def approx_derivative(
     """
     if method not in tuple(_ORDER):  # not hashed: it may be anything
         raise ValueError(f"Unknown method '{method}'. ")
-    x0 = np.atleast_1d(np.asarray(x0))
+    x0 = np.array(x0, order="C", ndmin=1)  # a copy, also of a subclass an array
     if x0.dtype.kind != "f":
         x0 = x0.astype(np.float64)
     if x0.ndim > 1:
         raise ValueError("`x0` must have at most 1 dimension.")
-    x0 = x0.copy()
-    bounded, lb, ub = _as_bounds(bounds, x0)
-    if as_linear_operator and not (np.all(np.isinf(lb)) and np.all(np.isinf(ub))):
+    limits = _as_bounds(bounds, x0)
+    if as_linear_operator and limits and not np.isinf(limits).all():
         raise ValueError("Bounds not supported when `as_linear_operator` is True.")
     function = _mapped.Function(recognise(fun), tuple(args), kwargs or {})
     nfev = 0
@@ -178,7 +181,7 @@ def approx_derivative(
         f0 = np.array(f0, ndmin=1)
         if f0.ndim > 1:
             raise ValueError("`f0` passed has more than 1 dimension.")
-    if np.any((x0 < lb) | (x0 > ub)):
+    if limits and np.count_nonzero((x0 < limits[0]) | (x0 > limits[1])):
         raise ValueError("`x0` violates bound constraints.")
 
     if as_linear_operator:
@@ -186,8 +189,8 @@ def approx_derivative(
         J, calls = _sparse.linear_operator(function, x0, f0, h, method), 0
     else:
         h, one_sided = _steps(x0, f0, method, rel_step, abs_step), None
-        if bounded and method != "cs":
-            h, one_sided = fit_to_bounds(x0, h, method == "3-point", lb, ub)
+        if limits and method != "cs":
+            h, one_sided = fit_to_bounds(x0, h, method == "3-point", *limits)
         elif method == "3-point":
             h = np.abs(h)
         J, calls = _difference(function, x0, f0, h, method, one_sided, sparsity, workers)
@@ -211,12 +214,12 @@ def _difference(
     in_kernel = (
         method != "cs"
         and sparsity is None
-        and (workers is None or workers is map or (isinstance(workers, int) and (workers in (0, 1) or threads)))
+        and (_mapped.in_turn(workers) or threads)
         and x0.dtype == np.float64
         and f0.dtype.kind in "fiu"
         and f0.dtype.itemsize <= 8
         and h.dtype == np.float64
-        and np.isfinite(h).all()
+        and np.count_nonzero(np.isfinite(h)) == h.size
     )
     if in_kernel:
         try:
@@ -255,7 +258,7 @@ def _kernel_difference(
     fun = partial(function.fun, **function.kwargs) if function.kwargs else function.fun
     m = f0.size
     values = _same_number if m == 1 else partial(same_at_most_1d, m)
-    value = float(f0[0]) if m == 1 else f0.astype(np.float64)
+    value = float(f0[0]) if m == 1 else f0.astype(np.float64, copy=False)
     if x0.size == 0:
         return np.empty((0, m)), 0
     h = np.ascontiguousarray(h)
@@ -276,41 +279,61 @@ def _kernel_difference(
     return df, nfev
 
 
-def _as_bounds(bounds: Any, x0: NDArray[Any]) -> tuple[bool, Any, Any]:
-    """Whether anything is bounded, and the two bounds, each of x0's shape."""
-    if bounds is _NO_BOUNDS:
-        return False, -np.inf, np.inf
-    lb, ub = (np.asarray(bound, dtype=float) for bound in bounds)
-    lb, ub = (np.resize(bound, x0.shape) if bound.ndim == 0 else bound for bound in (lb, ub))
+def _as_bounds(bounds: Any, x0: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """The two bounds, each of x0's shape; None where nothing is bounded."""
+    lower, upper = bounds
+    if type(lower) is type(upper) is float and lower == -np.inf and upper == np.inf:
+        return None
+    lb, ub = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    if lb.ndim == 0 or ub.ndim == 0:
+        lb, ub = (np.full(x0.shape, bound) if bound.ndim == 0 else bound for bound in (lb, ub))
     if lb.shape != x0.shape or ub.shape != x0.shape:
         raise ValueError("Inconsistent shapes between bounds and `x0`.")
-    return not np.all((lb == -np.inf) & (ub == np.inf)), lb, ub
+    # As bytes: a fraction of the time of comparing numbers, and infinity has but one pattern of bits.
+    if lb.tobytes() == _BELOW * lb.size and ub.tobytes() == _ABOVE * ub.size:
+        return None
+    return lb, ub
+
+
+@lru_cache
+def _relative(dtype: np.dtype[Any], method: str) -> Any:
+    return default_step(np.finfo(dtype).eps, _ORDER[method])
 
 
 def _relative_default(x0: NDArray[Any], f0: NDArray[Any], method: str) -> Any:
     """eps^(1/s), of the coarser of x0's and f0's dtype."""
-    dtype = x0.dtype
-    if f0.dtype.kind in "fc" and f0.dtype.itemsize < dtype.itemsize:
-        dtype = f0.dtype
-    return default_step(np.finfo(dtype).eps, _ORDER[method])
+    coarser = f0.dtype.kind in "fc" and f0.dtype.itemsize < x0.dtype.itemsize
+    return _relative(f0.dtype if coarser else x0.dtype, method)
 
 
 def _steps(
     x0: NDArray[Any], f0: NDArray[Any], method: str, rel_step: ArrayLike | None, abs_step: ArrayLike | None
 ) -> NDArray[Any]:
-    """SciPy's absolute steps, before bounds."""
-    sign = np.where(x0 >= 0, 1.0, -1.0)  # not np.sign, which is 0 at 0
-    default = _relative_default(x0, f0, method) * sign * np.maximum(1.0, np.abs(x0))
+    """SciPy's absolute steps, before bounds; a new array."""
     if abs_step is not None:
         h = np.asarray(abs_step)
     elif rel_step is not None:
-        h = np.asarray(rel_step) * sign * np.abs(x0)
+        h = np.asarray(rel_step) * np.where(x0 >= 0, 1.0, -1.0) * np.abs(x0)
     else:
-        return np.asarray(default)
-    h = np.where((x0 + h) - x0 == 0, default, h)
+        return _default_steps(x0, f0, method)
+    taken = (x0 + h) - x0
+    if h.ndim == 0 and h.dtype == np.float64 == taken.dtype and np.count_nonzero(taken) == taken.size:
+        steps = np.empty(x0.shape)
+        steps.fill(h)
+        return steps
+    h = np.where(taken == 0, _default_steps(x0, f0, method), h)
     if h.shape != x0.shape:
         name = "rel_step" if abs_step is None else "abs_step"
         raise ValueError(f"`{name}` must be a number or have the shape of `x0`, {x0.shape}; it has {np.shape(h)}")
+    return h
+
+
+def _default_steps(x0: NDArray[Any], f0: NDArray[Any], method: str) -> NDArray[Any]:
+    """eps^(1/s) max(1, |x0|) with the sign of x0, at least in float64; a zero of either sign counts as positive."""
+    x = x0 if x0.dtype.itemsize >= 8 else x0.astype(np.float64)
+    h: NDArray[Any] = np.maximum(np.abs(x), _ONE)
+    h *= _relative_default(x0, f0, method)
+    np.copysign(h, x + _ZERO, out=h)  # not np.sign, which is 0 at 0
     return h
 
 

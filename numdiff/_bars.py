@@ -51,7 +51,8 @@ def bars(
     eps: float,
     noise: float,
 ) -> Float:
-    """The errors of the first derivatives rows, (count, m), from fun's values: a list of (count, m), and f0, if known.
+    """The errors of the first derivatives rows, (count, m), from fun's values: a list of (count, m), and f0,
+    if known: a number, (m,) or (count, m).
 
     h is (count, 1) or (count, m).
     """
@@ -59,7 +60,7 @@ def bars(
     with np.errstate(all="ignore"):
         sizes = [np.abs(value) for value in values]
         if f0 is not None:
-            sizes.append(np.abs(np.reshape(f0, -1)))
+            sizes.append(np.abs(np.atleast_1d(f0)))
         size = np.fmax.reduce([np.broadcast_to(value, rows.shape) for value in sizes])
         length = np.abs(h)
         amplified = sum(map(abs, weights)) / (denominator * (offsets[-1] - offsets[0]) * length)
@@ -80,7 +81,7 @@ def _rise(middle: Float, h: Float, f0: Any) -> Float:
     Unknown, f0 is near the middles of the other components: of those with a step as short or shorter.
     """
     if f0 is not None:
-        return np.asarray(np.abs(middle - np.reshape(f0, -1)))
+        return np.asarray(np.abs(middle - np.atleast_1d(f0)))
     order = np.argsort(h)
     last = np.searchsorted(h[order], h, side="right") - 1
     highest, lowest = (extreme.accumulate(middle[order])[last] for extreme in (np.fmax, np.fmin))

@@ -12,7 +12,7 @@ from . import _backend
 
 
 def show_config() -> None:
-    """Print the version, the backend in use (and why, if it is the fallback), Python and NumPy.
+    """Print the version, the backend in use (and why, if it is the fallback), its compiler, Python and NumPy.
 
     Examples
     --------
@@ -24,5 +24,6 @@ def show_config() -> None:
     print(f"numdiff {version('numdiff')}")
     print(f"backend: {_backend.backend}{reason}")
     print(f"kernels: {_backend.kernels.__file__}")
+    print(f"compiler: {getattr(_backend.kernels, 'compiler', 'none')}")
     print(f"Python:  {sys.version.split()[0]} ({platform.python_implementation()}, {platform.platform()})")
     print(f"NumPy:   {np.__version__}")

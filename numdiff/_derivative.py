@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
-from ._elementwise import CoarseError, Elementwise, Layout, Search, Sweep, fit, quotient_of_rounding
+from ._differentiate import method_of
+from ._elementwise import CoarseError, Elementwise, Sweep
+from ._elementwise_domain import Search, quotient_of_rounding
 from ._function import as_array, bind, component, describe
+from ._layout import Layout, fit
+from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS, Stencil, central, forward
-from ._steps import EPS, default_step, positive, steps, taken
+from ._steps import EPS, default_step, steps, taken
 
 Float = NDArray[np.float64]
 
@@ -128,10 +132,7 @@ def derivative(
     fun, args = bind(fun, args, kwargs, of_array=bool(vectorized))
     point = _as_points(x)
     shape = point.shape
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    options = {"rel_step": rel_step, "abs_step": abs_step, "x_scale": x_scale}
-    checked = {name: positive(name, value, shape, "x") for name, value in options.items()}
+    checked = vars(StepOptions.of_arguments(rel_step, abs_step, x_scale, shape, "x"))
     scale = checked["x_scale"]
     default = rel_step is None and abs_step is None
     function = Elementwise(fun, args, point, bool(vectorized))
@@ -204,9 +205,7 @@ class _Rule:
 
 def _rule(n: Any, method: Any, order: Any) -> _Rule:
     n = _integer("n", n, DERIVATIVES)
-    if not isinstance(method, str) or method not in METHODS:
-        allowed = ", ".join(repr(name) for name in METHODS)
-        raise ValueError(f"`method` must be one of {allowed}; it is {method!r}")
+    method = method_of(method, tuple(METHODS))
     usual, orders = METHODS[method]
     order = usual if order is None else _integer("order", order, orders, f" for method={method!r}")
     if method == "central":

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import ArrayLike
 
+from ._compressed import jacobian as sparse_jacobian
 from ._difference import native_gradient
-from ._differentiate import differentiate, method_of, order_of
-from ._function import as_noise, check_kwargs
+from ._differentiate import check_options, derivative_callable, differentiate
 from ._native import Native, recognise
+from ._ranges import check_no_workers
+
+OPTIONS: Final = (
+    "method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs", "workers",
+)  # fmt: skip
 
 
 def gradient(
@@ -29,9 +34,10 @@ def gradient(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     workers: Any = None,
+    unpack: bool = False,
     full_output: bool = False,
 ) -> Any:
-    """The gradient of a function of an array that returns one number.
+    """The gradient of a function of an array, or of several arrays, that returns one number.
 
     Parameters
     ----------
@@ -39,8 +45,11 @@ def gradient(
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number: 1.0, a
         NumPy scalar, or an array or list of one element. Native: a scipy.LowLevelCallable, ctypes or cffi pointer,
         numba cfunc or @njit function, called without Python in the loop; see `native`.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The point, real and finite. A list or tuple of plain numbers, nested or not, is an array, as NumPy has it. A
+        dict, and a list or tuple with a dict or an ndarray inside (of any shape, () included; NumPy's scalars are
+        numbers), is a tree: fun gets the same structure, with float64 arrays in place of the arrays, numbers and lists
+        of numbers, and the answer has it too. Trees need optree (the extra "pytree"). For a native fun, no tree.
     method : {"central", "forward", "backward", "richardson", "complex"}
         Also by SciPy's names: "3-point", "2-point", "cs". "richardson" extrapolates central differences at steps it
         chooses for each component, and measures its error. "complex" is for analytic functions that take complex
@@ -68,17 +77,23 @@ def gradient(
     workers : int or concurrent.futures.ThreadPoolExecutor, optional
         For a native fun: differentiate by ranges of components in so many threads (-1: one for each core), without the
         GIL. The numbers do not change.
+    unpack : bool
+        x0 is a tuple of the arguments of fun, numbers or arrays: fun(*x0, *args, **kwargs). The answer is a tuple.
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead.
 
     Returns
     -------
     ndarray of x0's shape (a float for a number; of the length of indices), or DerivativeResult
+        For a tree x0's structure, of value, error, step and flag alike.
 
     Raises
     ------
     TypeError
-        x0, a step or a bound that is no real number; fun returns None, a bool, text or a complex number.
+        x0, a step or a bound that is no real number; fun returns None, a bool, text or a complex number; unpack where
+        x0 is no tuple or list.
+    ImportError
+        x0 is a tree, and optree is not installed.
     ValueError
         x0 with nan or inf, or outside the bounds by more than rounding; steps that are not positive, or too small to
         be felt; fun returns more than one number; "complex" where fun is not analytic; an unknown method.
@@ -95,11 +110,17 @@ def gradient(
     size 1: 1e-11, 1e-8, 1e-8, 1e-16. Nocedal and Wright, Numerical Optimization, section 8.1; Squire and Trapp, SIAM
     Review 40 (1998).
 
+    A tree is differentiated by its n numbers as one flat vector: dicts in the order of their sorted keys, arrays in C
+    order. indices count in it. Steps, x_scale and bounds may be numbers, flat arrays, or trees of x0's structure.
+
     Examples
     --------
     >>> import numpy as np, numdiff
     >>> numdiff.gradient(lambda x: x[0] ** 2 * x[1], [3.0, 2.0])
     array([12.,  9.])
+    >>> by_q, by_x = numdiff.gradient(lambda q, x: q * (x @ x), (2.0, np.array([3.0, 4.0])), unpack=True)
+    >>> float(by_q.round(6)), by_x.round(6)
+    (25.0, array([12., 16.]))
     """
     fun = recognise(fun)
     if (
@@ -107,18 +128,16 @@ def gradient(
         and method == "central"
         and (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
         and (f0 is None and indices is None and noise is None and kwargs is None and workers is None)
-        and not args
-        and not full_output
+        and not (args or unpack or full_output)
     ):
         quick = native_gradient(fun, x0)
         if quick is not None:
             return quick
     found = differentiate(
         fun, x0, True, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
-        workers, with_error=full_output,
+        workers, with_error=full_output, unpack=unpack,
     )  # fmt: skip
-    shape = found.run.x0.shape if indices is None else (len(found.rows),)
-    return found.answer(lambda rows: rows.reshape(shape), full_output)
+    return found.gradient(indices, full_output)
 
 
 def jacobian(
@@ -134,6 +153,8 @@ def jacobian(
     f0: ArrayLike | None = None,
     indices: ArrayLike | None = None,
     noise: float | str | None = None,
+    sparsity: Any = None,
+    check_sparsity: bool = True,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     workers: Any = None,
@@ -145,24 +166,39 @@ def jacobian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``
         Gets a float64 array of x0's shape. Returns a 1-D array of m real numbers, or one number (m = 1).
-    x0, method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, workers, full_output
+    x0 : array_like of any shape, or number
+        The point, real and finite; no tree.
+    method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, workers, full_output
         As in `gradient`.
     f0 : array_like of shape (m,), optional
         fun(x0), if known.
+    sparsity : sparse array or array_like of shape (m, n), or (structure, groups), optional
+        Where the Jacobian has entries: the nonzeros. Columns that share no row are differenced together; groups are
+        integers from 0 up, one for each column, as `color_columns` makes them. For methods forward, backward and
+        central, without indices, noise and workers. Needs SciPy.
+    check_sparsity : bool
+        With sparsity: difference fun along a random direction, too, and see whether the Jacobian says the same.
 
     Returns
     -------
     ndarray of shape (m, n), or DerivativeResult
-        n is the number of components of x0, flat in C order (or the length of indices).
+        n is the number of components of x0, flat in C order (or the length of indices). With sparsity a csr_array, and
+        in a DerivativeResult error and flag too, which have the entries of value; step is that of each component.
 
     Raises
     ------
     TypeError, ValueError
-        As `gradient`; ValueError where fun returns more than one dimension, or first m values and then another number.
+        As `gradient`; ValueError where fun returns more than one dimension, or first m values and then another number;
+        where sparsity is seen to miss an entry, or has another shape, or groups do not suit it.
 
     Notes
     -----
-    Calls, accuracy and sources as in `gradient`.
+    Calls, accuracy and sources as in `gradient`. With sparsity, c groups take the place of n components: c order + 1
+    calls (forward, backward), c order (central; 1 more with full_output), and for the check 1 or (central) 2, up to 31
+    and 9c more where fun bends so much that it tells nothing. An entry is missed if along one
+    direction it does not show beside the others of its row: below 1e-6 (forward) or 1e-8 (central) of them, or
+    rounding. Where fun is not finite in a column, that column is differenced by itself. A. Curtis, M. Powell and
+    J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119.
 
     Examples
     --------
@@ -170,7 +206,17 @@ def jacobian(
     >>> numdiff.jacobian(lambda x: [x[0] + 2 * x[1], x[0] * x[1]], [3.0, 2.0])
     array([[1., 2.],
            [2., 3.]])
+    >>> numdiff.jacobian(lambda x: x**2, np.arange(4.0), sparsity=np.eye(4)).toarray().diagonal().round(6)
+    array([0., 2., 4., 6.])
     """
+    if sparsity is not None:
+        if indices is not None or noise is not None:
+            raise ValueError("`indices` and `noise` cannot be given with `sparsity`")
+        check_no_workers(workers, "sparsity")
+        return sparse_jacobian(
+            fun, x0, sparsity, check_sparsity, method, order, rel_step, abs_step, x_scale, bounds, f0, args, kwargs,
+            full_output,
+        )  # fmt: skip
     found = differentiate(
         fun, x0, False, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
         workers, with_error=full_output,
@@ -191,6 +237,7 @@ def grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     Returns
     -------
     callable ``g(x, *args, **kwargs)``
+        x may be a dict, list or tuple of arrays, as in `gradient`; then so is what g returns.
 
     Raises
     ------
@@ -208,7 +255,7 @@ def grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     >>> g(np.array([1.0, 2.0]), 3.0).round(6)
     array([ 6., 12.])
     """
-    return _callable(gradient, fun, options)
+    return derivative_callable(gradient, fun, options, OPTIONS)
 
 
 def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -225,7 +272,7 @@ def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     Returns
     -------
     callable ``J(x, *args, **kwargs)``
-        Returns (m, n).
+        Returns (m, n); a csr_array with sparsity, which is best given with its colours, as they are found but once.
 
     Raises
     ------
@@ -244,7 +291,7 @@ def jac(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 4.]])
     """
-    return _callable(jacobian, fun, options)
+    return derivative_callable(jacobian, fun, options, (*OPTIONS, "sparsity", "check_sparsity"))
 
 
 def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -260,7 +307,7 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     Returns
     -------
     callable ``vg(x, *args, **kwargs)``
-        Returns (float, ndarray).
+        Returns (float, ndarray), or (float, a tree of x's structure).
 
     Raises
     ------
@@ -278,37 +325,12 @@ def value_and_grad(fun: Callable[..., Any], **options: Any) -> Callable[..., Any
     >>> numdiff.value_and_grad(lambda x: x @ x)(np.array([1.0, 2.0]))
     (5.0, array([2., 4.]))
     """
-    _check_options(options)
+    check_options(options, OPTIONS)
     fun = recognise(fun)
 
     def value_and_gradient(x: ArrayLike, *args: Any, **kwargs: Any) -> tuple[float, Any]:
         merged = {**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}}
         found = differentiate(fun, x, True, args=args, with_value=True, **merged)
-        shape = found.run.x0.shape if options.get("indices") is None else (len(found.rows),)
-        return found.run.need_f0(), found.answer(lambda rows: rows.reshape(shape), False)
+        return found.run.need_f0(), found.gradient(options.get("indices"), False)
 
     return value_and_gradient
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    """The options of grad, jac and value_and_grad, before anything is called."""
-    allowed = ("method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs", "workers")
-    for name in options:
-        if name not in allowed:
-            raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
-    order_of(options.get("order"), method_of(options.get("method", "central")))
-    if options.get("noise") is not None:
-        as_noise(options["noise"])
-    check_kwargs(options.get("kwargs"))
-
-
-def _callable(derivative: Callable[..., Any], fun: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    _check_options(options)
-    fun = recognise(fun)
-
-    def derivative_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            return derivative(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
-        return derivative(fun, x, args=args, **options)
-
-    return derivative_at

@@ -133,6 +133,11 @@ class Run:
         """fun at x, an array that nobody else uses; the first value fixes m and eps."""
         value = self.fun(x, *self.args)
         self.nfev += 1
+        if isinstance(value, float) and self.m in (None, 1):  # the usual case, quickly
+            if self.m is None:
+                self.m, self.values = 1, same_number
+            self.eps = self.eps or EPS
+            return float(value)
         result = self.learn(numbers(value)) if self.m is None else self.values(value)
         if self.eps is None:
             self.eps = EPS if isinstance(value, float) else eps_of(dtype_of(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,14 +15,16 @@ from ._bars import bars
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._domain import Rescue, suspect
-from ._function import as_indices, as_noise, as_point, bind, numbers
+from ._function import as_indices, as_noise, as_point, bind, check_kwargs, numbers
 from ._kernels_py import NONFINITE
+from ._native import recognise
 from ._noise import OK, estimate_noise
 from ._plan import Plan, StepOptions, make_plan
 from ._ranges import as_workers
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
-from ._steps import EPS, positive, steps
+from ._steps import EPS, steps
+from ._tree import Tree, as_tree
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -69,6 +72,38 @@ def order_of(order: Any, kind: str) -> int:
     return int(order)
 
 
+def check_options(
+    options: dict[str, Any], allowed: tuple[str, ...], methods: tuple[str, ...] = tuple(METHODS.values())
+) -> None:
+    """The options of a callable, before anything is called."""
+    for name in options:
+        if name not in allowed:
+            raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
+    order_of(options.get("order"), method_of(options.get("method", "central"), methods))
+    if options.get("noise") is not None:
+        as_noise(options["noise"])
+    check_kwargs(options.get("kwargs"))
+
+
+def derivative_callable(
+    derivative: Callable[..., Any],
+    fun: Callable[..., Any] | None,
+    options: dict[str, Any],
+    allowed: tuple[str, ...],
+    methods: tuple[str, ...] = tuple(METHODS.values()),
+) -> Callable[..., Any]:
+    """derivative of fun as a callable of x and fun's further arguments."""
+    check_options(options, allowed, methods)
+    fun = recognise(fun)
+
+    def derivative_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            return derivative(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
+        return derivative(fun, x, args=args, **options)
+
+    return derivative_at
+
+
 @dataclass
 class Found:
     """Derivatives by component (count, m), their steps (count,) or (count, m), flags and errors (count, m) or None."""
@@ -78,18 +113,31 @@ class Found:
     rows: Float
     steps: Float
     flags: Integers | None
-    error: Float | None = None
+    errors: Float | Callable[[], Float] | None = None  # or what computes them, where that is needed
+    tree: Tree | None = None
+
+    @property
+    def error(self) -> Float | None:
+        return self.errors() if callable(self.errors) else self.errors
+
+    def gradient(self, indices: Any, full_output: bool) -> Any:
+        """The answer for a function of one value: in the structure or the shape of x0, flat by indices."""
+        tree, shape = self.tree, self.run.x0.shape
+        if indices is not None:
+            return self.answer(lambda rows: rows.reshape(-1), full_output)
+        if tree is not None:
+            return self.answer(lambda rows: tree.unflatten(rows.reshape(-1)), full_output)
+        return self.answer(lambda rows: rows.reshape(shape)[()], full_output)
 
     def answer(self, shaped: Callable[[Any], Any], full_output: bool) -> Any:
-        value = shaped(self.rows)[()]
+        value = shaped(self.rows)
         if not full_output:
             return value
         steps = self.steps if self.steps.ndim == 2 else np.repeat(self.steps[:, None], self.rows.shape[1], axis=1)
         flags = np.zeros(self.rows.shape, np.intp) if self.flags is None else self.flags
         if (self.run.eps or EPS) > EPS:
             flags = flags | Flag.low_precision
-        flag, error = shaped(flags)[()], shaped(self.error)[()]
-        return DerivativeResult(value, error, shaped(steps)[()], self.run.nfev, self.kind, flag)
+        return DerivativeResult(value, shaped(self.error), shaped(steps), self.run.nfev, self.kind, shaped(flags))
 
 
 def differentiate(
@@ -110,39 +158,45 @@ def differentiate(
     workers: Any = None,
     with_value: bool = False,
     with_error: bool = False,
+    unpack: bool = False,
 ) -> Found:
-    """The derivatives by the chosen components; with_value evaluates fun(x0) in any case."""
+    """The derivatives by the chosen components; with_value evaluates fun(x0) in any case.
+
+    x0 may be a tree where fun returns one number (scalar); then everything is that of the flat vector, and so is Found.
+    """
     kind = method_of(method)
     order = order_of(order, kind)
     fun, args = bind(fun, args, kwargs)
+    tree = as_tree(x0, unpack) if scalar else None
+    if tree is not None:
+        fun, x0 = tree.wrap(fun), tree.x0
+        rel_step, abs_step, x_scale, bounds = tree.options(rel_step, abs_step, x_scale, bounds)
     point, moderate = as_point(x0)
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    options = StepOptions(
-        positive("rel_step", rel_step, point.shape),
-        positive("abs_step", abs_step, point.shape),
-        positive("x_scale", x_scale, point.shape),
-    )
+    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, point.shape)
     limits = as_bounds(bounds, point, moderate)
     index = as_indices(indices, point.shape)
     run = Run(fun, args, point, scalar, f0)
     run.workers = as_workers(workers, fun)
     if noise is not None:
-        given = as_noise(noise)
-        run.noise = _estimate(run, limits) if given is None else given
+        run.noise = noise_level(noise, run, limits)
     if with_value or kind == "richardson" or run.noise:
         run.need_f0()
     if kind == "complex":
-        return _by_complex_step(run, index, options, limits)
-    differences = _Differences(run, kind, order, index, options, limits)
-    return differences.found(with_error)
+        found = _by_complex_step(run, index, options, limits)
+    else:
+        found = _Differences(run, kind, order, index, options, limits).found(with_error)
+    found.tree = tree
+    return found
 
 
-def _estimate(run: Run, limits: tuple[Float, Float] | None) -> float:
-    """The noise of fun near x0, as far as it can be told; else 0, so that steps and bars stay those of rounding.
+def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None) -> float:
+    """`noise`, or where it is "estimate" that of fun near x0; 0, if it cannot be told: steps and bars for rounding.
 
     Of a function of several values, the root mean square: that of one sum of them with fixed signs.
     """
+    given = as_noise(noise)
+    if given is not None:
+        return given
 
     def one_value(x: Float) -> float:
         value = numbers(run.fun(x, *run.args))
@@ -225,8 +279,8 @@ class _Differences:
             flags = np.zeros(shape, np.intp) if flags is None else flags
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
-        error = self._bars(plan, rows, steps_taken, kept) if with_error and kept is not None else None
-        return Found(run, self.kind, rows, steps_taken, flags, error)
+        late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
+        return Found(run, self.kind, rows, steps_taken, flags, late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
         """Differences by the stencils of the plan, into rows and kept; remarks."""

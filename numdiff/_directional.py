@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
 from ._difference import Run
-from ._function import as_array, as_point, bind, component, describe
+from ._differentiate import method_of
+from ._function import as_point, as_vector, bind
+from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
-from ._steps import EPS, default_step, positive
+from ._steps import EPS, default_step
 
 Float = NDArray[np.float64]
 
@@ -96,18 +98,11 @@ def jvp(
     >>> numdiff.jvp(lambda x: np.array([x[0] * x[1], x[0] ** 2]), [3.0, 2.0], [1.0, -1.0])
     array([-1.,  6.])
     """
-    if method not in METHODS:
-        raise ValueError(f"`method` must be one of {', '.join(map(repr, METHODS))}; it is {method!r}")
+    method = method_of(method, METHODS)
     fun, args = bind(fun, args, kwargs)
     point, moderate = as_point(x0)
-    direction = _as_direction(v, point.shape)
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    own = {
-        "rel_step": positive("rel_step", rel_step, point.shape),
-        "abs_step": positive("abs_step", abs_step, point.shape),
-        "x_scale": positive("x_scale", x_scale, point.shape),
-    }
+    direction = as_vector(v, point.shape)
+    own = vars(StepOptions.of_arguments(rel_step, abs_step, x_scale, point.shape))
     limits = as_bounds(bounds, point, moderate)
     line = _Line(Run(fun, args, point, False, f0), point, direction, limits)
     run = line.run
@@ -121,19 +116,6 @@ def jvp(
     if number:
         return DerivativeResult(float(value[0]), None, float(t[0]), run.nfev, method, int(flags[0]))
     return DerivativeResult(value, None, t, run.nfev, method, flags)
-
-
-def _as_direction(v: ArrayLike, shape: tuple[int, ...]) -> Float:
-    array = as_array(v)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`v` must be a real number or an array of them; it is {describe(v)}")
-    if array.shape != shape:
-        raise ValueError(f"`v` must have the shape of `x0`, {shape}; it has {array.shape}")
-    flat = array.astype(np.float64).reshape(-1)
-    bad = np.flatnonzero(~np.isfinite(flat))
-    if bad.size:
-        raise ValueError(f"`v` must be finite; {component('v', int(bad[0]), shape)} is {flat[bad[0]]}")
-    return flat
 
 
 class _Line:

@@ -26,12 +26,12 @@ _ROUNDS_ONE_SIDED = 4
 _FELT = 1e4  # rounding errors of f: a change so large gives a quotient right to 1e-4
 
 
-def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
-    """Where a one-sided default step, long beside the distance to an end, changed f by more than 0.1 %: log at 1e-9.
+def near_an_end(plan: Plan) -> Mask | None:
+    """Where a one-sided default step is long beside the distance to an end of the domain; None: nowhere.
 
     A central difference has points on both sides, and so meets the end itself.
     """
-    if run.f0 is None or plan.longest_at_0 is None or (plan.kind == "central" and plan.one_sided is None):
+    if plan.longest_at_0 is None or (plan.kind == "central" and plan.one_sided is None):
         return None
     if plan.lb is None:  # the few that can be near an end, as n may be large
         chosen = np.flatnonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR)
@@ -43,11 +43,25 @@ def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
     near = part.free & (part.distance() < np.abs(part.h) / _NEAR)
     if part.one_sided is not None:
         near &= part.one_sided
+    if not near.any():
+        return None
+    found = np.zeros(plan.x.size, bool)
+    found[chosen] = near
+    return found
+
+
+def suspect(run: Run, plan: Plan, rows: Float) -> Mask | None:
+    """Where a one-sided default step, long beside the distance to an end, changed f by more than 0.1 %: log at 1e-9."""
+    near = near_an_end(plan) if run.f0 is not None else None
+    if near is None:
+        return None
+    chosen = np.flatnonzero(near)
+    part = plan.take(chosen)
     width = part.side[0][-1]
     rows = rows[chosen]
     with np.errstate(all="ignore"):
         change = np.abs(rows * (width * part.h)[:, None])
-        far = near[:, None] & np.isfinite(rows) & (change > 1e-3 * np.maximum(np.abs(run.f0), change))
+        far = np.isfinite(rows) & (change > 1e-3 * np.maximum(np.abs(run.f0), change))
     if not far.any():
         return None
     found = np.zeros((plan.x.size, rows.shape[1]), bool)

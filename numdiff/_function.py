@@ -18,6 +18,7 @@ from ._native import Native, recognise
 
 Float = NDArray[np.float64]
 
+_FLOAT64 = np.dtype(np.float64)
 _LARGE = np.array(1e300)  # an array: NumPy takes it faster than a number
 
 
@@ -56,23 +57,23 @@ def as_array(value: Any) -> NDArray[Any]:
         return np.asarray(None)
 
 
-def as_point(x0: ArrayLike) -> tuple[Float, bool]:
+def as_point(x0: ArrayLike, name: str = "x0") -> tuple[Float, bool]:
     """A private float64 copy of x0, of any shape, and whether all of it is so far from overflow that x + h is finite.
 
     An error unless it is real and finite.
     """
     if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
-        raise ValueError("`x0` is a masked array with masked entries; fill them or leave them out")
+        raise ValueError(f"`{name}` is a masked array with masked entries; fill them or leave them out")
     array = as_array(x0)
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"`x0` must be a real number or an array of them; it is {describe(x0)}")
+        raise TypeError(f"`{name}` must be a real number or an array of them; it is {describe(x0)}")
     with np.errstate(over="ignore"):  # longdouble
         point = np.array(array, dtype=np.float64, order="C", subok=False)
     flat = point.reshape(-1)
     moderate = bool(np.count_nonzero(np.abs(flat) < _LARGE) == flat.size)
     if not moderate and not np.isfinite(flat).all():
         where = int(np.flatnonzero(~np.isfinite(flat))[0])
-        raise ValueError(f"`x0` must be finite; {component('x0', where, point.shape)} is {flat[where]}")
+        raise ValueError(f"`{name}` must be finite; {component(name, where, point.shape)} is {flat[where]}")
     return point, moderate
 
 
@@ -107,6 +108,20 @@ def as_noise(noise: Any) -> float | None:
     return float(noise)
 
 
+def as_vector(v: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """`v`, flat, of the shape of x0."""
+    array = as_array(v)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`v` must be a real number or an array of them; it is {describe(v)}")
+    if array.shape != shape:
+        raise ValueError(f"`v` must have the shape of `x0`, {shape}; it has {array.shape}")
+    flat = array.astype(np.float64).reshape(-1)
+    bad = np.flatnonzero(~np.isfinite(flat))
+    if bad.size:
+        raise ValueError(f"`v` must be finite; {component('v', int(bad[0]), shape)} is {flat[bad[0]]}")
+    return flat
+
+
 def component(name: str, flat_index: int, shape: tuple[int, ...]) -> str:
     """How a message names a component: x0, x0[3] or x0[1, 2]."""
     if not shape:
@@ -132,6 +147,22 @@ def numbers(value: Any, name: str = "fun") -> Float:
         raise ValueError(f"{_gave(name)} a number or a 1-D array; it {_was(name)} an array of shape {array.shape}")
     with np.errstate(over="ignore"):  # longdouble
         return np.array(array, dtype=np.float64).reshape(-1)
+
+
+def as_gradient(value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """What jac returned at a point of that shape, as a flat array of real numbers."""
+    if value is None:
+        raise TypeError("`jac` returned None; did jac forget to return its value?")
+    array = as_array(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"`jac` must return real numbers; it returned {describe(value)}")
+    size = math.prod(shape)
+    if array.shape not in (shape, (size,)) and not (size == 1 and array.size == 1):
+        flat = "" if shape == (size,) else f" or ({size},)"
+        raise ValueError(
+            f"`jac` must return the gradient, of shape {shape}{flat}; it returned an array of shape {array.shape}"
+        )
+    return array.reshape(-1)
 
 
 def same_number(value: Any) -> float:
@@ -166,6 +197,8 @@ def at_most_1d(value: Any) -> NDArray[Any]:
 
 def same_at_most_1d(m: int, value: Any) -> Any:
     """What fun returned to one of SciPy's names in a later call: m real numbers again (a float if m is 1)."""
+    if type(value) is np.ndarray and value.dtype is _FLOAT64 and value.shape == (m,):
+        return value.item() if m == 1 else value.copy()  # what follows comes to the same, and takes longer
     array = at_most_1d(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"`fun` returned {describe(value)} after it had returned real numbers")

@@ -1,8 +1,7 @@
-"""hessian, hess, hessian_diagonal and hvp: second derivatives from the user's arguments down and up again."""
+"""hessian, hess and hessian_diagonal: second derivatives from the user's arguments down and up again."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -10,29 +9,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
-from ._difference import Run, first_point
-from ._differentiate import differentiate
-from ._function import as_array, as_point, bind, check_kwargs, component, describe
+from ._compressed import jacobian as sparse_jacobian
+from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
+from ._function import as_gradient, as_point, bind, describe
 from ._native import recognise
 from ._plan import StepOptions
-from ._ranges import as_workers
+from ._ranges import as_workers, check_no_workers
 from ._result import DerivativeResult, Flag
-from ._second import FIRST_RICHARDSON, SMOOTH, Second, SecondRun, extrapolate, second_derivatives
-from ._stencils import CENTRAL
-from ._steps import EPS, default_step, positive, steps
+from ._second import Second, SecondRun, second_derivatives
+from ._sparse_hessian import hessian_from_values
+from ._steps import EPS
+from ._tree import as_tree
 
 Float = NDArray[np.float64]
 
-_NEAR = 0.03  # of the distance to an end of the domain
-_ATTEMPTS = 5  # of hvp, with ever smaller steps, where the result is not finite
 
-METHODS: Final = {
-    "forward": "forward",
-    "2-point": "forward",
-    "central": "central",
-    "3-point": "central",
-    "richardson": "richardson",
-}
+METHODS: Final = ("forward", "central", "richardson")
 
 
 def hessian(
@@ -48,7 +40,9 @@ def hessian(
     f0: ArrayLike | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
+    sparsity: Any = None,
+    check_sparsity: bool = True,
     workers: Any = None,
     full_output: bool = False,
 ) -> Any:
@@ -58,18 +52,18 @@ def hessian(
     ----------
     fun : callable ``fun(x, *args, **kwargs)``, or None where jac is given
         Gets a float64 array of x0's shape, and may write into it, keep it or return it. Returns a real number.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
+    x0 : array_like of any shape, or number, or a dict, list or tuple of arrays
+        The point, real and finite. A tree, as in `gradient`: fun (and jac) get x0's structure.
     jac : callable ``jac(x, *args, **kwargs)``, optional
-        The gradient of fun, of x0's shape or flat. The Hessian is then the symmetric part of its Jacobian: more
-        accurate, and in 2n calls of jac; fun is not called.
+        The gradient of fun, of x0's shape (or structure) or flat. The Hessian is then the symmetric part of its
+        Jacobian: more accurate, and in 2n calls of jac; fun is not called.
     method : {"central", "forward", "richardson"}
-        "richardson" extrapolates central differences at up to four steps to h = 0. Its steps are long where fun is
-        smooth, and short where they show that it varies fast.
+        "richardson" extrapolates central differences at four steps to h = 0. Its steps are long where fun is smooth;
+        where they show that it varies fast, shorter ones are looked for, with the diagonal alone, and three are taken.
     rel_step : float or array of x0's shape, optional
         h = rel_step max(|x0|, x_scale). Default: eps^(1/4) for central, eps^(1/3) for forward (with jac eps^(1/3) and
         eps^(1/2)), with h rounded to a power of two; eps is that of fun's dtype if it is coarser than float64. For
-        richardson the longest of its steps; default 9/64.
+        richardson the longest of its steps; default 9.5/64.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
@@ -81,12 +75,19 @@ def hessian(
         fun(x0), if known; saves one call. Not used with jac.
     args, kwargs : tuple, dict
         Further arguments of fun and jac.
-    noise : float, optional
-        The standard deviation of the errors in fun's values, where it is more than rounding. Widens the steps to
-        (noise / |f0|)^(1/4) max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured
-        curvature asks for instead of |f0|; at most to a tenth of max(|x0|, x_scale). Not with jac.
+    noise : float or "estimate", optional
+        The standard deviation of the errors in the values of fun, or with jac in those of jac, where it is more than
+        rounding. "estimate" costs the 7-9 calls of `estimate_noise`. Widens the steps to (noise / |f0|)^(1/4)
+        max(|x0|, x_scale) or, where that turns out to be far from good, to what the measured curvature asks for
+        instead of |f0|; at most to a tenth of max(|x0|, x_scale). With jac as in `jacobian`.
+    sparsity : sparse array or array_like of shape (n, n), or (structure, groups), optional
+        Where the Hessian has entries: the nonzeros, symmetric. With jac, columns are differenced together by a star
+        colouring (`color_columns(S, symmetric=True)`, or groups); from values, only the pairs of the structure are
+        differenced, and groups do not matter. For methods forward and central, without noise. Needs SciPy.
+    check_sparsity : bool
+        With sparsity: difference along a random direction, too, and see whether the Hessian says the same.
     workers : int or concurrent.futures.ThreadPoolExecutor, optional
-        As in `gradient`; not with jac.
+        As in `gradient`; not with jac or sparsity.
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable,
         for richardson that from which it goes to longer ones.
@@ -94,28 +95,39 @@ def hessian(
     Returns
     -------
     ndarray of shape (n, n), or DerivativeResult
-        Rows and columns are the components of x0, flat in C order. A float for a number.
+        Rows and columns are the components of x0, flat in C order. A float for a number. For a tree also (n, n), by its
+        flat vector: dicts in the order of their sorted keys; step is flat too. With sparsity a csr_array, as
+        are error (nan from values) and flag.
 
     Raises
     ------
     TypeError
         x0, a step or a bound that is no real number; fun or jac is not callable or returns no real number; jac=True.
     ValueError
-        x0 with nan or inf, or outside the bounds by more than rounding; steps or noise that are not positive, or too
-        small to be felt; fun returns more than one number; jac another shape; an unknown method.
+        x0 with nan or inf, or outside the bounds by more than rounding; steps that are not positive, or too small to be
+        felt; noise that is negative; fun returns more than one number; jac another shape; an unknown method;
+        sparsity that is seen to miss an entry, is not symmetric, or has another shape.
+    ImportError
+        x0 is a tree, and optree is not installed.
 
     Notes
     -----
-    Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), at most 4 (n^2 + n) + 1
-    (richardson); of jac: 2n, n + 1, 8n. One less with f0. More only where something is wrong: where fun is not
-    finite at a point or seems to end near x0 (smaller steps are tried, then one side, then nan in that row and column;
-    flags say so), where fun writes into its argument, and up to 4n with noise. A coarser dtype costs no call.
+    With sparsity, for p pairs i < j of it and c groups: 2n + 2p + 1 calls of fun (central), 2n + p + 1 (forward); c + 1
+    (forward) or 2c calls of jac; and for the check 1 to 3 more, and up to 360 where fun bends so much that it tells
+    nothing. Otherwise:
+    Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), 4 (n^2 + n) + 1
+    (richardson); one less with f0. Of jac: 2n, n + 1, and for richardson those of `jacobian`. More only where something
+    is wrong: where fun is not finite at a point or seems to end near x0 (smaller steps are tried, then one side, then
+    nan in that row and column; flags say so), where fun writes into its argument, and up to 4n with noise. A coarser
+    dtype costs no call. Where fun varies on a scale below a tenth of max(|x0|, x_scale) or so, richardson divides the
+    steps of a variable by 9.5, for two calls each time, and has fewer than four steps left to extrapolate from.
     Order of accuracy: 2, 1, and up to 8. Relative errors for a smooth function of size 1: 1e-8, 1e-5, 1e-12; with jac
     1e-11, 1e-8, 1e-13.
 
     `error` is a bound on the errors of rounding and noise, and for central and forward a guess of that of truncation
-    which costs no calls: it supposes that fun varies on the scale of a tenth of max(|x0|, x_scale), not faster. For
-    richardson it is estimated from the extrapolation.
+    which costs no calls: it supposes that fun varies on the scale of a third of what f, its slope and its curvature
+    tell, or of a tenth of max(|x0|, x_scale), not faster; with jac, only the latter. For richardson it is estimated
+    from the extrapolation; the flag noisy says where the steps do not settle.
 
     Abramowitz and Stegun, Handbook of Mathematical Functions, 25.3.23-27; Ridders, Advances in Engineering Software 4
     (1982) 75-76.
@@ -127,14 +139,19 @@ def hessian(
     array([[ 4., -1.],
            [-1.,  6.]])
     """
+    jac = recognise(jac)
+    tree = as_tree(x0)
+    if tree is not None:
+        check_jac(jac)
+        x0, (rel_step, abs_step, x_scale, bounds) = tree.x0, tree.options(rel_step, abs_step, x_scale, bounds)
+        fun, jac = (tree.wrap(fun), None) if jac is None else (None, tree.wrap_gradient(jac))
     options = (method, rel_step, abs_step, x_scale, bounds)
+    if sparsity is not None:
+        check_no_workers(workers, "sparsity")
+        return _sparse(fun, x0, jac, sparsity, check_sparsity, *options, f0, args, kwargs, noise, full_output)
     if jac is not None:
-        level = _noise(noise)
-        if level is not None:
-            raise ValueError(f"`noise` is that of the values of `fun` and cannot be given with `jac`; it is {noise!r}")
-        if workers not in (None, 1):
-            raise ValueError(f"`workers` is for the values of `fun` and cannot be given with `jac`; it is {workers!r}")
-        found, shape = _from_gradient(jac, x0, *options, args, kwargs)
+        check_no_workers(workers, "jac")
+        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise)
     else:
         found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, workers, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
@@ -172,20 +189,20 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
     array([[0., 3.],
            [3., 0.]])
     """
-    allowed = ("jac", "method", "rel_step", "abs_step", "x_scale", "bounds", "noise", "kwargs", "workers")
-    for name in options:
-        if name not in allowed:
-            raise TypeError(f"unknown option `{name}`; allowed are {', '.join(allowed)}")
-    _method(options.get("method", "central"))
-    check_kwargs(options.get("kwargs"))
-    fun = recognise(fun)
-
-    def hessian_at(x: ArrayLike, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            return hessian(fun, x, args=args, **{**options, "kwargs": {**(options.get("kwargs") or {}), **kwargs}})
-        return hessian(fun, x, args=args, **options)
-
-    return hessian_at
+    allowed = (
+        "jac",
+        "method",
+        "rel_step",
+        "abs_step",
+        "x_scale",
+        "bounds",
+        "noise",
+        "sparsity",
+        "check_sparsity",
+        "kwargs",
+        "workers",
+    )
+    return derivative_callable(hessian, fun, options, allowed, METHODS)
 
 
 def hessian_diagonal(
@@ -200,7 +217,7 @@ def hessian_diagonal(
     f0: ArrayLike | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     workers: Any = None,
     full_output: bool = False,
 ) -> Any:
@@ -208,7 +225,9 @@ def hessian_diagonal(
 
     Parameters
     ----------
-    fun, x0, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, workers, full_output
+    x0 : array_like of any shape, or number
+        The point, real and finite; no tree.
+    fun, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, workers, full_output
         As in `hessian`.
 
     Returns
@@ -236,170 +255,10 @@ def hessian_diagonal(
     return _answer(found, shape, shape, full_output)
 
 
-def hvp(
-    fun: Callable[..., Any] | None,
-    x0: ArrayLike,
-    v: ArrayLike,
-    *,
-    jac: Callable[..., Any] | None = None,
-    x_scale: ArrayLike | None = None,
-    args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] | None = None,
-) -> Any:
-    """The Hessian of fun times a vector, without the Hessian.
-
-    Parameters
-    ----------
-    fun : callable ``fun(x, *args, **kwargs)``, or None where jac is given
-        As in `hessian`.
-    x0 : array_like of any shape, or number
-        The point, real and finite.
-    v : array_like of x0's shape
-        The vector, real and finite. Its length does not matter; zeros give zeros without a call.
-    jac : callable ``jac(x, *args, **kwargs)``, optional
-        The gradient of fun, of x0's shape or flat.
-    x_scale : float or array of x0's shape, default 1
-        The size of x where |x0| is smaller.
-    args, kwargs : tuple, dict
-        Further arguments of fun and jac.
-
-    Returns
-    -------
-    ndarray of x0's shape, or a float for a number
-        nan where fun or jac is not finite at any of the steps that were tried.
-
-    Raises
-    ------
-    TypeError
-        x0 or v that is no real number; fun or jac is not callable or returns no real number; jac=True.
-    ValueError
-        x0 or v with nan or inf; v of another shape than x0; fun returns more than one number; jac another shape.
-
-    Notes
-    -----
-    Two calls of jac, at x0 + t v and x0 - t v; or 4n calls of fun: a central difference along v of central gradients.
-    t is eps^(1/3) or from values eps^(1/4) of that step which moves some component by its max(|x0|, x_scale), rounded
-    to a power of two. Where the result is not finite, smaller steps are tried. Order of accuracy: 2. Relative errors
-    for a smooth function of size 1: 1e-11 and 1e-8. Nocedal and Wright, Numerical Optimization, section 8.1.
-
-    Examples
-    --------
-    >>> import numpy as np, numdiff
-    >>> numdiff.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 2.0], [1.0, 1.0]).round(6)
-    array([10.,  6.])
-    """
-    jac = recognise(jac)
-    _check_jac(jac)
-    fun, args = bind(fun if jac is None else jac, args, kwargs)
-    point, _ = as_point(x0)
-    vector = _vector(v, point)
-    size: Any = positive("x_scale", 1.0 if x_scale is None else x_scale, point.shape)
-    scale = np.asarray(np.maximum(np.abs(point), size.reshape(point.shape if size.size > 1 else ())))
-    along = np.abs(vector) / scale
-    if not along.any():
-        return np.zeros(point.shape)[()]
-    run = SecondRun(fun if jac is None else _Gradient(fun, point.shape), args, point, jac is None, None)
-    with np.errstate(divide="ignore"):
-        # to where a component of x is 0, an end of the domain as likely as any
-        room = np.min(np.where((vector != 0) & (point != 0), np.abs(point) / np.abs(vector), np.inf))
-
-    def attempt(shorter: float | None) -> Float:
-        eps = run.eps or EPS
-        t = float(default_step(eps, 2, 1 if jac is not None else 2)) / float(np.max(along))
-        if shorter is not None:
-            t = min(t, _NEAR * room) * shorter
-        t = float(2.0 ** np.round(np.log2(t)))
-        if jac is not None:
-            return _along(run, vector, t, None)
-        h = steps(scale.reshape(-1), default_step(eps, 2, 2), None, None, None).reshape(point.shape)
-        if shorter is not None:
-            h = np.asarray(np.minimum(h, np.where(point != 0, _NEAR * np.abs(point), np.inf)) * shorter)
-        return _along(run, vector, t, h)
-
-    result = np.full(point.size, np.nan)
-    for shorter in (None, *(0.1**k for k in range(_ATTEMPTS))):
-        eps_before = run.eps or EPS
-        new = attempt(shorter)
-        if (run.eps or EPS) > eps_before:  # fun turned out to be coarser than float64: again, with longer steps
-            new = attempt(shorter)
-        result = np.where(np.isnan(result) & np.isfinite(new), new, result)
-        if np.isfinite(result).all():
-            break
-    return result.reshape(point.shape)[()]
-
-
-def _along(run: SecondRun, vector: Float, t: float, h: Float | None) -> Float:
-    """The change of the gradient from x0 - t v to x0 + t v over 2t; from values where h is given."""
-    gradients = []
-    for sign in (1.0, -1.0):
-        x = np.array(run.x0 + sign * t * vector)
-        if h is None:
-            gradients.append(np.atleast_1d(run.evaluate(x)))
-            continue
-        first = None
-        if run.eps is None:
-            first = run.evaluate(first_point(x, 0, h.reshape(-1)[0], CENTRAL))
-            if run.coarse:
-                return np.full(x.size, np.nan)
-        beside = Run(run.fun, run.args, x, True, None)
-        rows, _ = beside.difference(None, h, CENTRAL, first)
-        run.nfev += beside.nfev
-        gradients.append(rows[:, 0])
-    with np.errstate(all="ignore"):
-        return np.asarray((gradients[0] - gradients[1]) / (2.0 * t))
-
-
-def _vector(v: ArrayLike, point: Float) -> Float:
-    array = as_array(v)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`v` must be a real number or an array of them; it is {describe(v)}")
-    if array.shape != point.shape:
-        raise ValueError(f"`v` must have the shape of `x0`, {point.shape}; it has {array.shape}")
-    vector = array.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(vector))
-    if bad.size:
-        where = component("v", int(bad[0]), vector.shape)
-        raise ValueError(f"`v` must be finite; {where} is {vector.reshape(-1)[bad[0]]}")
-    return vector
-
-
-def _method(method: Any) -> str:
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            f"`method` must be 'forward', 'central' or 'richardson' (or '2-point', '3-point'); it is {method!r}"
-        )
-    return METHODS[method]
-
-
-def _noise(noise: Any) -> float | None:
-    if noise is None:
-        return None
-    array = as_array(noise)
-    if array.dtype.kind not in "fiu" or array.shape != ():
-        raise TypeError(
-            f"`noise` must be a positive number, the standard deviation of the values; it is {describe(noise)}"
-        )
-    if not 0.0 < float(array) < np.inf:
-        raise ValueError(f"`noise` must be positive and finite; it is {noise!r}")
-    return float(array)
-
-
-def _check_jac(jac: Any) -> None:
+def check_jac(jac: Any) -> None:
     if jac is not None and not callable(jac):
         more = ": fun that returns its value and gradient is not taken here" if jac is True else ""
         raise TypeError(f"`jac` must be callable or None; it is {describe(jac)}{more}")
-
-
-def _options(
-    x0: Float, rel_step: ArrayLike | None, abs_step: ArrayLike | None, x_scale: ArrayLike | None
-) -> StepOptions:
-    if rel_step is not None and abs_step is not None:
-        raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
-    found = [
-        positive(name, value, x0.shape)
-        for name, value in (("rel_step", rel_step), ("abs_step", abs_step), ("x_scale", x_scale))
-    ]
-    return StepOptions(*(v if v is None or not v.shape else v.reshape(-1) for v in found))
 
 
 def _from_values(
@@ -413,45 +272,31 @@ def _from_values(
     f0: ArrayLike | None,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
-    noise: float | None,
+    noise: float | str | None,
     workers: Any,
     mixed: bool,
     bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
-    kind = _method(method)
-    level = _noise(noise)
+    kind = method_of(method, METHODS)
     fun, args = bind(fun, args, kwargs)
     point, moderate = as_point(x0)
-    options = _options(point, rel_step, abs_step, x_scale)
+    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, point.shape)
     limits = as_bounds(bounds, point, moderate)
     run = SecondRun(fun, args, point, True, f0)
     run.workers = as_workers(workers, fun)
-    return second_derivatives(run, kind, options, limits, level, mixed, bars), point.shape
+    if noise is not None:
+        run.noise = noise_level(noise, run, limits)
+    return second_derivatives(run, kind, options, limits, mixed, bars), point.shape
 
 
-class _Gradient:
-    """jac with its value as a flat array, or an error that names it; remembers the largest values."""
+class GradientCalls:
+    """jac with its value as a flat array, or an error that names it."""
 
     def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
-        self.jac, self.shape, self.size = jac, shape, math.prod(shape)
-        self.largest = np.zeros(self.size)
+        self.jac, self.shape = jac, shape
 
     def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
-        value = self.jac(x, *args)
-        if value is None:
-            raise TypeError("`jac` returned None; did jac forget to return its value?")
-        array = as_array(value)
-        if array.dtype.kind not in "fiu":
-            raise TypeError(f"`jac` must return real numbers; it returned {describe(value)}")
-        if array.shape not in (self.shape, (self.size,)) and not (self.size == 1 and array.size == 1):
-            flat = "" if self.shape == (self.size,) else f" or ({self.size},)"
-            raise ValueError(
-                f"`jac` must return the gradient, of shape {self.shape}{flat}; "
-                f"it returned an array of shape {array.shape}"
-            )
-        array = array.reshape(-1)
-        np.fmax(self.largest, np.abs(array), out=self.largest, where=np.isfinite(array), casting="unsafe")
-        return array
+        return as_gradient(self.jac(x, *args), self.shape)
 
 
 def _from_gradient(
@@ -464,60 +309,63 @@ def _from_gradient(
     bounds: Any,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
+    noise: float | str | None,
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
-    kind = _method(method)
-    jac = recognise(jac)
-    _check_jac(jac)
+    kind = method_of(method, METHODS)
+    check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
-    options = _options(point, rel_step, abs_step, x_scale)
-    gradient = _Gradient(bound, point.shape)
-    if kind != "richardson":
-        found = differentiate(
-            gradient, x0, False, kind, rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, args=args
-        )
-        return _symmetric(found, kind, gradient.largest, options.x_scale, point), point.shape
-
-    h0 = steps(point.reshape(-1), FIRST_RICHARDSON, options.rel_step, options.abs_step, options.x_scale)
-    levels = []
-    for level in range(4):
-        h = (h0 * 0.5**level).reshape(point.shape)
-        found = differentiate(gradient, x0, False, "central", abs_step=h, bounds=bounds, args=args)
-        levels.append(_symmetric(found, kind, gradient.largest, options.x_scale, point))
-    last = levels[-1]
-    last.run.nfev = sum(one.run.nfev for one in levels)
-    along = np.abs([one.steps for one in levels])
-    rounding = np.array([_rounding(last.run, gradient.largest, h) for h in along])
-    with np.errstate(all="ignore"):
-        ratio = along / along[0]
-        z = ratio[:, :, None] * ratio[:, None, :]
-    value, error = extrapolate(np.array([one.value for one in levels]), z, rounding)
-    error[np.isnan(value)] = np.nan
-    return Second(last.run, kind, value, error, last.steps, last.flags), point.shape
+    gradient = GradientCalls(bound, point.shape)
+    found = differentiate(
+        gradient, x0, False, kind,
+        rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,
+    )  # fmt: skip
+    return _symmetric(found), point.shape
 
 
-def _rounding(run: Run, largest: Float, h: Float) -> Float:
-    """What rounding in the values of jac can do to the symmetric part of its Jacobian."""
-    with np.errstate(all="ignore"):
-        bar = (run.eps or EPS) * largest / np.abs(h)[:, None]
-        return np.asarray(0.5 * (bar + bar.T))
+def _sparse(
+    fun: Any,
+    x0: ArrayLike,
+    jac: Any,
+    sparsity: Any,
+    check_sparsity: bool,
+    method: str,
+    rel_step: ArrayLike | None,
+    abs_step: ArrayLike | None,
+    x_scale: ArrayLike | None,
+    bounds: Any,
+    f0: ArrayLike | None,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    noise: float | str | None,
+    full_output: bool,
+) -> Any:
+    if noise is not None:
+        raise ValueError("`noise` cannot be given with `sparsity`")
+    check_jac(jac)
+    fun, args = bind(fun if jac is None else jac, args, kwargs)
+    kind, steps = method_of(method, METHODS[:2]), (rel_step, abs_step, x_scale)
+    if jac is None:
+        return hessian_from_values(fun, args, x0, sparsity, check_sparsity, kind, steps, bounds, f0, full_output)
+    gradient = GradientCalls(fun, np.shape(x0))
+    return sparse_jacobian(
+        gradient, x0, sparsity, check_sparsity, kind, None, *steps, bounds, None, args, None, full_output,
+        symmetric=True,
+    )  # fmt: skip
 
 
-def _symmetric(found: Any, kind: str, largest: Float, x_scale: Any, point: Float) -> Second:
+def _symmetric(found: Found) -> Second:
     """The symmetric part of a Jacobian, the steps of the variables, the flags of both rows, and error bars."""
     rows, n = found.rows, len(found.rows)
-    h = found.steps if found.steps.ndim == 1 else found.steps[:, 0]
+    h = found.steps if found.steps.ndim == 1 else np.diag(found.steps).copy()
     flags = np.zeros((n, n), np.intp) if found.flags is None else found.flags
-    value = 0.5 * (rows + rows.T)
+    assert found.error is not None
     with np.errstate(all="ignore"):
-        reach = np.abs(h) / (SMOOTH * np.maximum(np.abs(point.reshape(-1)), 1.0 if x_scale is None else x_scale))
-        truncation = 0.5 * reach if kind == "forward" else reach**2 / 6
-        root = np.sqrt(np.abs(np.diag(value)))
-        bars = np.maximum(np.abs(value), root[:, None] * root) * np.maximum(truncation[:, None], truncation)
-        # Only a wrong jac, or rounding, is not symmetric.
-        error = bars + _rounding(found.run, largest, h) + 0.5 * np.abs(rows - rows.T)
-    return Second(found.run, kind, value, error, h, flags | flags.T)
+        value = 0.5 * (rows + rows.T)
+        # Only a wrong jac, or an error of the differences, is not symmetric.
+        error = np.maximum(0.5 * (found.error + found.error.T), 0.5 * np.abs(rows - rows.T))
+    return Second(found.run, found.kind, value, error, h, flags | flags.T)
 
 
 def _answer(found: Second, shape: tuple[int, ...], x_shape: tuple[int, ...], full_output: bool) -> Any:

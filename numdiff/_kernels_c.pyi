@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from ._stencils import Stencil
 
+compiler: str
+
 def difference(
     fun: Callable[..., Any],
     args: tuple[Any, ...],
@@ -21,18 +23,6 @@ def difference(
     kept: NDArray[np.float64] | None,
 ) -> tuple[int, int]: ...
 def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]: ...
-def extrapolate(
-    levels: NDArray[np.intp],
-    zs: NDArray[np.float64],
-    table: NDArray[np.float64],
-    bars: NDArray[np.float64],
-    z: NDArray[np.float64],
-    d: NDArray[np.float64],
-    bar: NDArray[np.float64],
-    value: NDArray[np.float64],
-    error: NDArray[np.float64],
-    floor: NDArray[np.float64],
-) -> None: ...
 
 @final
 class Richardson:
@@ -80,3 +70,78 @@ def hessian_mixed(
     begin: int,
     end: int,
 ) -> tuple[int, int]: ...
+def descend(
+    fun: Callable[..., Any],
+    gradient: Callable[..., Any],
+    args: tuple[Any, ...],
+    values: Callable[[Any], Any],
+    gradients: Callable[[Any], Any],
+    x0: NDArray[np.float64],
+    x: NDArray[np.float64],
+    fixed: bool,
+    rule: tuple[float, float, bool],
+    v: NDArray[np.float64] | None,
+    bounds: tuple[Any, Any],
+    stops: tuple[int, float, float, float],
+    line_search: bool,
+    with_values: bool,
+    error: NDArray[np.float64] | None,
+    work: tuple[Any, Any, Any, Any, Any],
+    observe: Callable[..., Any] | None,
+    interval: float,
+) -> tuple[int, NDArray[np.float64], float, float, int, int, int]: ...
+def step(
+    x: NDArray[np.float64],
+    g: NDArray[np.float64],
+    rule: tuple[float, float, bool],
+    v: NDArray[np.float64] | None,
+    before: NDArray[np.float64],
+) -> None: ...
+def gradient_norm(g: NDArray[np.float64]) -> float: ...
+def order_columns(
+    column_begin: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    kind: int,
+    out: NDArray[np.intp],
+) -> None: ...
+def color_columns(
+    column_begin: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    order: NDArray[np.intp] | None,
+    saturated: bool,
+    colors: NDArray[np.intp],
+) -> int: ...
+def color_star(
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    order: NDArray[np.intp] | None,
+    colors: NDArray[np.intp],
+) -> int: ...
+def entries_alone(
+    row_begin: NDArray[np.intp], columns: NDArray[np.intp], groups: NDArray[np.intp], out: NDArray[np.bool_]
+) -> int: ...
+def entries(
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    begin: int,
+    stencil: Stencil,
+    chosen: NDArray[np.bool_] | None,
+    x: NDArray[np.float64],
+    h: NDArray[np.float64],
+    f0: NDArray[np.float64] | None,
+    values: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> int: ...
+def along(
+    row_begin: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    entries: NDArray[np.float64],
+    step: NDArray[np.float64],
+    x: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,10 +37,18 @@ class Function:
         return at_most_1d(self.fun(x, *self.args, **self.kwargs))
 
 
+def in_turn(workers: Any) -> bool:
+    """Whether `workers` stands for no more than the built-in map, as SciPy's wrapper around it does too."""
+    if workers is None or workers is map or (isinstance(workers, int) and workers in (0, 1)):
+        return True
+    wrapper = getattr(sys.modules.get("scipy._lib._util"), "MapWrapper", None)
+    return wrapper is not None and isinstance(workers, wrapper) and workers._mapfunc is map
+
+
 @contextmanager
 def as_map(workers: Any) -> Iterator[Map]:
     """The map that `workers` stands for: itself if callable, a process pool of that size for an int (-1: all cores)."""
-    if not workers or workers is map:
+    if not workers or in_turn(workers):
         yield map
         return
     if callable(workers):

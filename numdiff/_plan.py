@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._function import component
 from ._result import Flag
 from ._stencils import Stencil, central, forward
-from ._steps import default_step, fit_to_bounds, inside, steps, taken
+from ._steps import default_step, fit_to_bounds, inside, positive, steps, taken
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -25,6 +25,20 @@ class StepOptions:
     rel_step: Float | None
     abs_step: Float | None
     x_scale: Float | None
+
+    @classmethod
+    def of_arguments(
+        cls, rel_step: ArrayLike | None, abs_step: ArrayLike | None, x_scale: ArrayLike | None, shape: tuple[int, ...],
+        point: str = "x0",
+    ) -> StepOptions:  # fmt: skip
+        """What the user gave, for a point of that shape and name."""
+        if rel_step is not None and abs_step is not None:
+            raise ValueError(f"give `rel_step` or `abs_step`, not both; they are {rel_step!r} and {abs_step!r}")
+        return cls(
+            positive("rel_step", rel_step, shape, point),
+            positive("abs_step", abs_step, shape, point),
+            positive("x_scale", x_scale, shape, point),
+        )
 
     @property
     def default(self) -> bool:
@@ -143,7 +157,7 @@ def make_plan(
     if limits is None:
         exact = taken(x, h)
         if np.count_nonzero(exact) < exact.size:
-            raise _lost(x0, index, x, h, options)
+            raise lost_step(x0, index, x, h, options)
         return Plan(kind, order, index, x, exact, longest)
 
     lb, ub = limits if index is None else (limits[0][index], limits[1][index])
@@ -151,7 +165,7 @@ def make_plan(
     reach = order // 2 if two_sided else order
     with np.errstate(over="ignore"):
         if np.any(x + h == x):
-            raise _lost(x0, index, x, h, options)
+            raise lost_step(x0, index, x, h, options)
         h, one_sided = fit_to_bounds(x, wanted, two_sided, lb, ub, reach, order)
         exact = taken(x, h)
         # Where the exact step is too long, one that is surely short enough: of a few ulps, it must be exact, as the
@@ -176,7 +190,7 @@ def make_plan(
     )  # fmt: skip
 
 
-def _lost(x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions) -> ValueError:
+def lost_step(x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions) -> ValueError:
     """The error for a step that is lost in rounding."""
     k = int(np.flatnonzero(x + h == x)[0])
     where = component("x0", k if index is None else int(index[k]), x0.shape)

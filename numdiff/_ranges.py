@@ -42,6 +42,12 @@ def as_workers(workers: Any, fun: Any) -> Any:
     return workers
 
 
+def check_no_workers(workers: Any, beside: str) -> None:
+    """An error where `workers` asks for threads beside an argument that has none."""
+    if workers not in (None, 1):
+        raise ValueError(f"`workers` cannot be given with `{beside}`; it is {workers!r}")
+
+
 def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int], tuple[int, int]]) -> tuple[int, int]:
     """What work(fun, begin, end) says, (status, calls), over all of range(count) in pieces: (status, calls) of all.
 

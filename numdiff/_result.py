@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 class Flag(IntFlag):
@@ -19,7 +20,7 @@ class Flag(IntFlag):
     nonfinite = 4  # no step gave finite values: the derivative is nan
     fixed = 8  # the bounds leave no room for a step: nan, and fun was not called for it
     kink = 16  # richardson: a kink or a jump at x0, or too close to tell; error is half the difference of the slopes
-    noisy = 32  # richardson: fun's values scatter by more than their precision
+    noisy = 32  # richardson: fun's values scatter by more than their precision, or its steps tell different things
     low_precision = 64  # fun computes in less than float64
 
 
@@ -29,8 +30,9 @@ class DerivativeResult:
 
     Attributes
     ----------
-    value : ndarray or float
-        The derivative, as returned without full_output.
+    value : ndarray or float, or a tree of them
+        The derivative, as returned without full_output. Of the structure of x0, where that is a dict, list or tuple of
+        arrays; then error, step and flag have it too.
     error : ndarray or float, shape of value
         How far value may be from the true derivative, absolute. With "richardson" measured, rounding included; with
         "central", "forward" and "backward" a cheap bound from the values that fun returned anyway: their rounding (or
@@ -82,18 +84,24 @@ def _indented(value: Any) -> str:
         return str(value).replace("\n", "\n" + " " * 8)
 
 
-def _flags(flag: NDArray[np.intp] | int) -> str:
-    """The flagged components by index and name, at most ten."""
-    flags = np.asarray(flag)
-    flagged = np.argwhere(flags)
-    if not len(flagged):
-        return "ok"
-    if not flags.shape:
-        return _names(int(flags))
-    shown = [f"[{', '.join(map(str, where))}] {_names(int(flags[tuple(where)]))}" for where in flagged[:10]]
-    if len(flagged) > len(shown):
-        shown.append(f"and {len(flagged) - len(shown)} more")
-    return "; ".join(shown)
+def _flags(flag: Any) -> str:
+    """The flagged components by place and name, at most ten."""
+    shown = [f"{where} {_names(one)}".lstrip() for where, one in islice(_flagged(flag, ""), 11)]
+    if len(shown) > 10:
+        shown[10] = f"and {sum(1 for _ in _flagged(flag, '')) - 10} more"
+    return "; ".join(shown) or "ok"
+
+
+def _flagged(flag: Any, place: str) -> Iterator[tuple[str, int]]:
+    """The flagged components of a tree or an array: where, and the flag."""
+    if isinstance(flag, dict | list | tuple):
+        for key, part in flag.items() if isinstance(flag, dict) else enumerate(flag):
+            yield from _flagged(part, f"{place}[{key!r}]")
+    elif flag is not None:
+        flags = flag if np.ndim(flag) else np.atleast_1d(flag)  # also a sparse array
+        for where in np.transpose(flags.nonzero()):
+            index = f"[{', '.join(map(str, where))}]" if np.ndim(flag) else ""
+            yield place + index, int(flags[tuple(where)])
 
 
 def _names(flag: int) -> str:

@@ -1,4 +1,4 @@
-"""Second derivatives from values: how far to step, the kernels, and what to do where fun is not finite.
+"""Second derivatives from values: the kernels, and what to do where fun is not finite.
 
 The diagonal comes first; it tells which steps are good. The mixed derivatives then cost their calls only once.
 """
@@ -15,29 +15,31 @@ from numpy.typing import NDArray
 from . import _difference
 from ._difference import NoStepError, Run
 from ._kernels_py import NO_STEP, WRITTEN
-from ._plan import StepOptions, _lost
+from ._neville import differ, limits
+from ._plan import StepOptions
 from ._ranges import in_ranges
 from ._result import Flag
-from ._steps import EPS, default_step, inside, steps, taken
+from ._second_steps import ALONE, LONGEST, Steps, default_relative, exact_steps, make_steps
+from ._steps import EPS
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
-FIRST_RICHARDSON = 9.0 / 64.0  # the longest relative step that is extrapolated from
-# Of richardson's four steps, over the plan's. Were they multiples of one another, some oscillations would look smooth
-# at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
-_LONGEST, _SMOOTH_RATIOS = 9.0, (9.0, 4.1, 1.9)
-_FAST_RATIOS = (0.009, 0.027)  # where fun varies so fast that longer steps do not see it
-_ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
+# Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look
+# smooth at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
+_RATIOS = (LONGEST, 4.1, 1.9)
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
 _FELT_NOISE = 100.0  # standard deviations of noise
 _AGREE = 3e-3  # relative: then the longer step is kept, which has less rounding in it
+_CAUTION = 0.3  # times the scale that the values tell: the one that error bars suppose
+_REGULAR = 0.1  # how far from h^2 the change of a second derivative with its step may be
+_AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
-SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
+_SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
 
 
 class SecondRun(Run):
@@ -103,144 +105,31 @@ class Second:
     flags: Index
 
 
-@dataclass
-class Steps:
-    """The free variables, (count,) each, and how far to step."""
-
-    index: Index
-    x: Float
-    h: Float
-    one_sided: Mask
-    scale: Float  # max(|x|, x_scale)
-    lb: Any = None  # None: unbounded
-    ub: Any = None
-
-    def take(self, chosen: Any) -> Steps:
-        parts: list[Any] = [v if v is None else v[chosen] for v in vars(self).values()]
-        return Steps(*parts)
-
-    def distance(self) -> Float:
-        """How far x is from where a domain is likely to end: 0 and the bounds, but for those it is at."""
-        found = np.where(self.x != 0.0, np.abs(self.x), np.inf)
-        if self.lb is not None:
-            with np.errstate(over="ignore"):
-                for far in (self.x - self.lb, self.ub - self.x):
-                    found = np.where(far > 0, np.minimum(found, far), found)
-        return found
-
-    def usable(self, h: Float, one_sided: Mask) -> Mask:
-        """Where the steps h can be felt on both sides and their points are within the bounds."""
-        with np.errstate(over="ignore"):
-            other = np.where(one_sided, self.x + 2.0 * h, self.x - h)
-            good = (self.x + h != self.x) & (other != self.x) & (other != self.x + h)
-            if self.lb is not None:
-                good &= inside(self.x, h, True, one_sided, self.lb, self.ub)
-        return np.asarray(good)
-
-
-def default_relative(kind: str, eps: float) -> float:
-    """The default relative step, by the order of accuracy; for richardson the shortest of four."""
-    if kind == "richardson":
-        return max(FIRST_RICHARDSON / _LONGEST, float(default_step(eps, 2, 2)))
-    return float(default_step(eps, 1 if kind == "forward" else 2, 2))
-
-
-def make_steps(
-    kind: str, x0: Float, options: StepOptions, limits: tuple[Float, Float] | None, relative: Any
-) -> tuple[Steps, Float, Index]:
-    """Exact steps within the bounds for the free variables; the steps (nan where none) and flags of all variables."""
-    x = x0.reshape(-1)
-    two_sided = kind != "forward"
-    wanted = steps(x, relative, options.rel_step, options.abs_step, options.x_scale)
-    if (not options.default or options.x_scale is not None) and not (wanted < 1e300).all():
-        raise ValueError(f"`{options.named}` is too large: the step {np.max(wanted)} is not below 1e300")
-    scale = np.maximum(np.abs(x), 1.0 if options.x_scale is None else options.x_scale)
-    flags = np.zeros(x.size, np.intp)
-    one_sided = np.full(x.size, not two_sided)
-    with np.errstate(over="ignore"):
-        if np.any(x + wanted == x):
-            raise _lost(x0, None, x, wanted, options)
-        if limits is None:
-            h = _exact(x, wanted, one_sided)
-            return Steps(np.arange(x.size), x, h, one_sided, scale), h.copy(), flags
-        lb, ub = limits
-        below, above = x - lb, ub - x
-        far, nearer = np.maximum(below, above), np.minimum(below, above)
-        if two_sided:
-            # A shorter step on both sides, until one side is better: a forward difference, at its best step.
-            alone = _ALONE if kind == "central" and options.default else 1.0
-            if kind == "richardson":
-                far, nearer = 0.99 / _LONGEST * far, 0.99 / _LONGEST * nearer
-            one_sided = nearer < _ALONE * wanted
-            h = np.where(one_sided, alone * wanted, np.minimum(wanted, nearer))
-        else:
-            h = wanted
-        intended = h
-        h = np.where(one_sided, np.minimum(h, 0.5 * far), h)
-        down = one_sided & (above < 2.0 * h) & (above < below)
-        h = np.where(down, -h, h)
-        # The room was rounded, and so is a step; where a point is outside, a step that is surely short enough.
-        exact = _exact(x, h, one_sided)
-        fits = inside(x, exact, True, one_sided, lb, ub)
-        h = np.where(fits, exact, _exact(x, 0.75 * h, one_sided))
-    found = Steps(np.arange(x.size), x, h, one_sided, scale, lb, ub)
-    free = found.usable(h, one_sided)
-    if two_sided:
-        flags[one_sided] |= Flag.one_sided
-        flags[~one_sided & (np.abs(h) < wanted * (1 - 1e-6))] |= Flag.shrunk
-    flags[down & (not two_sided)] |= Flag.one_sided
-    flags[one_sided & (np.abs(h) < intended * (1 - 1e-6))] |= Flag.shrunk
-    flags[~free] = Flag.fixed
-    return found.take(np.flatnonzero(free)), np.where(free, h, np.nan), flags
-
-
-def _exact(x: Float, h: Float, one_sided: Mask) -> Float:
-    """The step taken: away from 0, where floats are coarser, for a two-sided one, so that both sides are exact."""
-    return taken(np.where(one_sided, x, np.copysign(x, h)), h)
-
-
 def second_derivatives(
     run: SecondRun,
     kind: str,
     options: StepOptions,
     limits: tuple[Float, Float] | None,
-    noise: float | None,
     mixed: bool,
     bars: bool,
 ) -> Second:
     """The Hessian by differences of values, or its diagonal alone; without bars, the errors may be left out (nan)."""
     n = run.x0.size
     if kind == "richardson":  # the steps asked for are the longest
-        shortest = (h if h is None else h / _LONGEST for h in (options.rel_step, options.abs_step))
+        shortest = (h if h is None else h / LONGEST for h in (options.rel_step, options.abs_step))
         options = StepOptions(*shortest, x_scale=options.x_scale)  # type: ignore[misc]
-    plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
+    plan, all_steps, all_flags, first = _first_steps(run, kind, options, limits)
     value = np.full((n, n) if mixed else n, np.nan)
     error = value.copy()
     flags = all_flags[:, None] | all_flags if mixed else all_flags
     if not plan.index.size:
         return Second(run, kind, value, error, all_steps, flags)
-
-    run.need_f0()
-    first = None
-    if run.eps is None:  # f0 was given: the first call tells the precision of fun
-        x = run.x0.copy()
-        x.reshape(-1)[plan.index[0]] += plan.h[0]
-        first = run.evaluate(x)
-    if run.eps is not None and (run.eps > EPS or noise is not None):
-        relative = default_relative(kind, run.eps)
-        if noise is not None:
-            power = 3 if kind == "forward" else 4
-            level = noise / max(abs(run.f0), noise) if np.isfinite(run.f0) else 0.0
-            relative = max(relative, min(level ** (1 / power), _MOST_NOISE))
-        again, all_steps, all_flags = make_steps(kind, run.x0, options, limits, relative)
-        first = first if again.h[0] == plan.h[0] else None
-        plan, flags = again, all_flags[:, None] | all_flags if mixed else all_flags
     if not np.isfinite(run.f0):
         free = (flags & Flag.fixed) == 0
         flags[free] |= Flag.nonfinite
         return Second(run, kind, value, error, all_steps, flags)
 
-    search = _Search(run, kind, plan, noise or 0.0, options.default)
+    search = _Search(run, kind, plan, options.default)
     search.diagonal(first)
     found, errors, entry_flags = search.richardson(mixed) if kind == "richardson" else search.plain(mixed, bars)
     kept = search.plan
@@ -258,11 +147,61 @@ def second_derivatives(
     return Second(run, kind, value, error, all_steps, flags)
 
 
+def _first_steps(
+    run: SecondRun, kind: str, options: StepOptions, limits: tuple[Float, Float] | None
+) -> tuple[Steps, Float, Index, Any]:
+    """Steps that suit the precision and the noise of fun, and what was learnt with them.
+
+    That is: the free variables; the steps and flags of all variables; and fun at the first point, if it is known. Where
+    a variable is free, f0 is known.
+    """
+    plan, all_steps, all_flags = make_steps(kind, run.x0, options, limits, default_relative(kind, EPS))
+    first = None
+    if not plan.index.size:
+        return plan, all_steps, all_flags, first
+    run.need_f0()
+    if run.eps is None:  # f0 was given: the first call tells the precision of fun
+        x = run.x0.copy()
+        x.reshape(-1)[plan.index[0]] += plan.h[0]
+        first = run.evaluate(x)
+    if run.eps is not None and (run.eps > EPS or run.noise):
+        relative = default_relative(kind, run.eps)
+        if run.noise:
+            power = 3 if kind == "forward" else 4
+            level = run.noise / max(abs(run.f0), run.noise) if np.isfinite(run.f0) else 0.0
+            relative = max(relative, min(level ** (1 / power), _MOST_NOISE))
+        again, all_steps, all_flags = make_steps(kind, run.x0, options, limits, relative)
+        first = first if again.h[0] == plan.h[0] else None
+        plan = again
+    return plan, all_steps, all_flags, first
+
+
+def diagonal_search(
+    run: SecondRun, kind: str, options: StepOptions, limits: tuple[Float, Float] | None
+) -> tuple[_Search | None, Float, Index]:
+    """The diagonal with the values beside x0, for single mixed derivatives; the steps and flags of all variables.
+
+    None where there is no diagonal.
+    """
+    plan, all_steps, all_flags, first = _first_steps(run, kind, options, limits)
+    if not plan.index.size:
+        return None, all_steps, all_flags
+    if not np.isfinite(run.f0):
+        all_flags[plan.index] |= Flag.nonfinite
+        return None, all_steps, all_flags
+    search = _Search(run, kind, plan, options.default)
+    search.diagonal(first)
+    all_flags[plan.index] |= search.flags
+    all_steps[plan.index] = np.nan
+    all_steps[search.plan.index] = search.plan.h
+    return search, all_steps, all_flags
+
+
 class _Search:
     """The search for steps at which fun is finite, and the derivatives there."""
 
-    def __init__(self, run: SecondRun, kind: str, plan: Steps, noise: float, default: bool) -> None:
-        self.run, self.kind, self.plan, self.noise, self.default = run, kind, plan, noise, default
+    def __init__(self, run: SecondRun, kind: str, plan: Steps, default: bool) -> None:
+        self.run, self.kind, self.plan, self.noise, self.default = run, kind, plan, run.noise, default
         self.eps = run.eps or EPS
         self.flags = np.zeros(plan.index.size, np.intp)  # of the plan at first, with those that are lost
 
@@ -315,7 +254,7 @@ class _Search:
             wanted = plan.scale * np.clip(best, default_relative("central", self.eps), _MOST_NOISE)
             wanted = np.copysign(2.0 ** np.round(np.log2(wanted)), plan.h)
             wrong = (wanted > 3 * np.abs(plan.h)) | (np.abs(plan.h) > 3 * wanted)
-            wanted = _exact(plan.x, wanted, plan.one_sided)
+            wanted = exact_steps(plan.x, wanted, plan.one_sided)
             redo = np.flatnonzero(wrong & plan.usable(wanted, plan.one_sided) & np.isfinite(self.second))
             if not redo.size:
                 return
@@ -341,7 +280,7 @@ class _Search:
             kept = suspects & ~(np.abs(self.second - before[0]) > _AGREE * np.abs(before[0]))
         for now, then in zip((self.second, self.near, plan.h, plan.one_sided, self.flags), before, strict=True):
             now[kept] = then[kept]
-        h = (_ALONE if self.kind == "central" and self.default else 1.0) * h
+        h = (ALONE if self.kind == "central" and self.default else 1.0) * h
         for side in (1.0, -1.0):
             if pending.any():
                 pending &= ~self._shrink(pending, side * h, np.ones_like(bad), Flag.one_sided)
@@ -356,7 +295,7 @@ class _Search:
         shrinks = flag == Flag.shrunk
         for round_ in range(_ROUNDS if shrinks else _ROUNDS_ONE_SIDED):
             with np.errstate(over="ignore"):
-                h = _exact(self.plan.x, h, one_sided)
+                h = exact_steps(self.plan.x, h, one_sided)
             todo = np.flatnonzero(search & self.plan.usable(h, one_sided))
             if todo.size:
                 new, near = self.run.diagonal(self.plan.index[todo], h[todo], one_sided[todo])
@@ -401,7 +340,7 @@ class _Search:
         trials += [(s * np.abs(plan.h), all_sides, Flag.one_sided) for s in (1.0, -1.0)]
         where = np.ix_(concerned, concerned)
         for h, one_sided, flag in trials:
-            h = _exact(plan.x, h, one_sided)
+            h = exact_steps(plan.x, h, one_sided)
             good = np.flatnonzero(plan.usable(h, one_sided))
             _, near = self.run.diagonal(plan.index[good], h[good], one_sided[good])
             new = np.full((concerned.size, concerned.size), np.nan)
@@ -424,11 +363,17 @@ class _Search:
             return np.asarray(level / h[:, None] / h if mixed else level / h / h)
 
     def _bars(self, found: Float) -> Float:
-        """Error bars without further calls: rounding, and truncation if fun varies on the scale of x / 10."""
+        """Error bars without further calls: rounding, and truncation.
+
+        fun is taken to vary on the scale that its value and slope tell beside its curvature, or on x / 10.
+        """
         plan, mixed = self.plan, found.ndim == 2
         with np.errstate(all="ignore"):
-            scale = SMOOTH * plan.scale
-            reach = np.abs(plan.h) / scale
+            h = np.abs(plan.h)
+            length = np.maximum(np.abs(self._slope() / self.second), np.sqrt(np.abs(self.run.f0 / self.second)))
+            scale = _SMOOTH * plan.scale
+            scale = np.where(length > _AT_REST * h, np.fmin(scale, _CAUTION * length), scale)
+            reach = np.minimum(h / scale, 3.0)
             reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
             own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
             truncation = own * np.where(plan.one_sided, reach, reach**2 / 12)
@@ -443,6 +388,11 @@ class _Search:
             bars[~np.isfinite(found)] = np.nan
             return np.asarray(bars)
 
+    def _slope(self) -> Float:
+        ends = self.near - self.run.f0
+        difference = np.where(self.plan.one_sided, ends[:, 0], 0.5 * (ends[:, 0] - ends[:, 1]))
+        return np.asarray(difference / self.plan.h)
+
     def _shrunk(self) -> Mask:
         """Whose steps the end of a domain has made short."""
         return np.abs(self.plan.h) < 0.01 * default_relative(self.kind, self.eps) * self.plan.scale
@@ -453,95 +403,74 @@ class _Search:
         The plan's are the shortest of four. The longest come next; where they tell something else, f varies faster
         than they can see, and much shorter ones follow.
         """
-        plan, short = self.plan, np.abs(self.plan.h)
-        last, _, flags = self.plain(mixed, False)
-        values, used, rounding = [last], [short], [self._rounding(short, self.near, mixed)]
-        floor = 4.0 * self._rounding(short, self.near, False)
-        ratio, fast = _SMOOTH_RATIOS[0], 0
-        for level in range(3):
-            h = _exact(plan.x, np.copysign(ratio * short, plan.h), plan.one_sided)
-            h = np.where(plan.usable(h, plan.one_sided), h, plan.h)
-            second, near = self.run.diagonal(plan.index, h, plan.one_sided)
-            found = second
-            if mixed:
-                found = self.run.mixed(plan.index, h, plan.one_sided, near)
-                np.fill_diagonal(found, second)
+        n = self.plan.index.size
+        # Four steps are 4 (n^2 + n) + 1 calls, and what was shortened has no more.
+        known, shortened = self._shorten(n * n if mixed else _ROUNDS * n)
+        plan, flags = self.plan, None
+        values, used, rounding = [], [], []
+        steps = 4 if not shortened else 3 if not mixed or 2 * shortened <= n * n - n else 2
+        for ratio in (1.0, *_RATIOS)[:steps]:
+            h = self._times(ratio)
+            if flags is None:
+                found, _, flags = self.plain(mixed, False)
+                near = self.near
+            else:
+                found, near = known[ratio] if ratio in known else self.run.diagonal(plan.index, h, plan.one_sided)
+                if mixed:
+                    diagonal, found = found, self.run.mixed(plan.index, h, plan.one_sided, near)
+                    np.fill_diagonal(found, diagonal)
             values.append(found)
             used.append(np.abs(h))
             rounding.append(self._rounding(h, near, mixed))
-            if level < 2:
-                with np.errstate(all="ignore"):
-                    size = np.maximum(np.abs(second), np.abs(self.second))
-                    alike = np.abs(second - self.second) <= 0.3 * size + floor
-                # All steps must shrink alike for the mixed derivatives.
-                fast = fast + 1 if fast or not alike.all() else 0
-                ratio = _FAST_RATIOS[fast - 1] if fast else _SMOOTH_RATIOS[level + 1]
-        steps_used = np.array(used)
-        best, error = _extrapolated(np.array(values), steps_used, np.array(rounding), plan.one_sided)
+        best, error, unsettled = limits(np.array(values), np.array(used), np.array(rounding), plan.one_sided)
         error[~np.isfinite(best)] = np.nan
+        assert flags is not None
+        flags |= np.where(unsettled, int(Flag.noisy), 0)
         return best, error, flags
 
+    def _shorten(self, most: int) -> tuple[dict[float, tuple[Float, Float]], int]:
+        """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
 
-def _extrapolated(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float]:
-    """The derivatives at h = 0 from those at the steps h (k, count).
-
-    Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
-    """
-    ratio = h / h[0]
-    unlike = np.zeros(values.shape[1:], bool)
-    if values.ndim == 3:
-        unlike = (np.abs(ratio[:, :, None] - ratio[:, None, :]) > 1e-6 * ratio[:, None, :]).any(axis=0)
-        either = one_sided[:, None] | one_sided
-        product = ratio[:, :, None] * ratio[:, None, :]
-        z = np.where(either, np.sqrt(product), product)
-    else:
-        z = np.where(one_sided, ratio, ratio * ratio)
-    order = np.argsort(-z, axis=0, kind="stable")
-    values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
-    best, error = extrapolate(values, z, rounding)
-    if unlike.any():
+        The longest become those that were the shortest, so that no call is lost but the discarded. Two ratios must
+        agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest;
+        and how many steps were shortened, at most `most`.
+        """
+        plan = self.plan
+        everyone = np.arange(plan.index.size)
+        known = {ratio: self.run.diagonal(plan.index, self._times(ratio), plan.one_sided) for ratio in _RATIOS[:2]}
+        (long, near), (middle, _) = known.values()
         with np.errstate(all="ignore"):
-            best[unlike] = values[-1][unlike]
-            error[unlike] = (np.abs(values[-1] - values[-2]) + rounding[-1])[unlike]
-    return best, error
+            # Second derivatives near 0 do not agree, but their differences are as those of the squares of the steps.
+            power = np.where(plan.one_sided, 1.0, 2.0)
+            expected = (LONGEST**power - 1.0) / (_RATIOS[1] ** power - 1.0)
+            apart = np.abs(long - self.second)
+            regular = np.abs((long - self.second) / (middle - self.second) / expected - 1.0) < _REGULAR
+        active = everyone[~(self._alike(everyone, long) & self._alike(everyone, middle) | regular)]
+        shortened = 0
+        if not active.size:
+            return known, shortened
+        for _ in range(_ROUNDS):
+            h = self._times(1.0 / LONGEST)
+            active = active[self.plan.usable(h, plan.one_sided)[active]]
+            if not active.size or shortened + active.size > most:
+                break
+            shortened += active.size
+            long[active], near[active] = self.second[active], self.near[active]
+            self._take(active, h, plan.one_sided)
+            before, apart = apart, np.abs(long - self.second)
+            with np.errstate(all="ignore"):
+                settles = apart[active] < before[active] / 30.0
+            active = active[~(self._alike(active, long[active]) | settles)]
+        return {LONGEST: (long, near)}, shortened
 
+    def _times(self, ratio: float) -> Float:
+        """The plan's steps times ratio, where such can be used."""
+        plan = self.plan
+        h = exact_steps(plan.x, ratio * plan.h, plan.one_sided)
+        return np.where(plan.usable(h, plan.one_sided), h, plan.h)
 
-def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]:
-    """values (k, ...), polynomials in z (k, ...), at z = 0: the best entry of Neville's tableau and its error.
-
-    z falls, and the last is so small that its value is near the limit, if not so exact: no entry is better than it
-    agrees with that. rounding (k, ...) bounds the rounding in the values and is carried along. The error of an entry
-    is the larger difference to its two neighbours of lower degree (Ridders 1982), or where that is smaller, to those
-    which one more value gives; and its rounding.
-    """
-    last = len(values) - 1
-    table: list[list[Float]] = []
-    bars: list[list[Float]] = []
-    with np.errstate(all="ignore"):
-        for k in range(last + 1):
-            row, bar = [values[k]], [rounding[k]]
-            for j in range(1, k + 1):
-                share = 1.0 / (z[k - j] / z[k] - 1.0)
-                row.append(row[j - 1] + share * (row[j - 1] - table[k - 1][j - 1]))
-                bar.append((1.0 + np.abs(share)) * bar[j - 1] + np.abs(share) * bars[k - 1][j - 1])
-            table.append(row)
-            bars.append(bar)
-        change = np.abs(values[last] - values[last - 1])
-        trust = rounding[last] + np.where(np.isfinite(change), 2.0 * change * (z[last] / z[last - 1]), 0.0)
-        # Where even the two last differ, all that can be said for the last is that its step is by far the shortest.
-        size = np.maximum(np.abs(values[last]), np.abs(values[last - 1]))
-        doubt = np.where(change > 0.3 * size + 4.0 * rounding[last], 0.01 * np.abs(values[last]), 0.0)
-        best, error = values[last], np.maximum(trust, doubt)
-        for k in range(last + 1):
-            for j in range(1, k + 1):
-                this = table[k][j]
-                estimate = np.abs(this - table[k][j - 1])
-                if k < last or j > 1:
-                    estimate = np.maximum(estimate, np.abs(this - table[k - 1][j - 1]))
-                if k < last:
-                    later = np.maximum(np.abs(this - table[k + 1][j]), np.abs(this - table[k + 1][j + 1]))
-                    estimate = np.where(later <= bars[k + 1][j + 1], np.fmin(estimate, later), estimate)
-                estimate = np.maximum(np.maximum(estimate, doubt), np.abs(this - values[last]) - trust) + bars[k][j]
-                better = estimate < error
-                best, error = np.where(better, this, best), np.where(better, estimate, error)
-    return best, error
+    def _alike(self, chosen: Index, long: Float) -> Mask:
+        """Where the second derivatives at longer steps are those at the plan's, as far as rounding lets one see."""
+        own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
+        with np.errstate(all="ignore"):
+            return np.asarray(differ(own, long) <= floor)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._extra import missing
 from ._kernels_py import combine
 from ._mapped import Map, Values, same_shape
 from ._stencils import Stencil
@@ -23,10 +24,7 @@ def require_scipy(what: str) -> Any:
         import scipy.sparse
         import scipy.sparse.linalg
     except ImportError as error:
-        raise ImportError(
-            f'{what} needs SciPy, which is not installed: install numdiff with the extra "sparse", '
-            'as in: python -m pip install -e ".[sparse]"'
-        ) from error
+        raise missing(what, "SciPy", "sparse") from error
     return scipy.sparse
 
 
@@ -112,10 +110,8 @@ def group_columns(A: ArrayLike, order: ArrayLike | None = 0) -> NDArray[np.int64
     return groups
 
 
-def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np.intp], type]:
-    """The argument `sparsity` as (csc_array of shape (m, n), groups of shape (n,), class of the result); checked."""
-    sparse = require_scipy("a sparse Jacobian")
-    groups: Any = None
+def split_pair(sparsity: Any) -> tuple[Any, Any]:
+    """The argument `sparsity` as (structure, groups or None)."""
     # An array with two rows is a structure, not a pair.
     if (
         isinstance(sparsity, tuple | list)
@@ -123,8 +119,21 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
         and (isinstance(sparsity, tuple) or is_sparse(sparsity[0]) or np.ndim(sparsity[0]) == 2)
     ):
         structure, groups = sparsity
-    else:
-        structure = sparsity
+        return structure, groups
+    return sparsity, None
+
+
+def as_groups(groups: Any, n: int) -> NDArray[np.intp]:
+    groups = np.atleast_1d(groups)
+    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and groups.min() < 0):
+        raise ValueError(f"`sparsity`: groups must be {n} integers from 0 up, one for each column; they are {groups!r}")
+    return groups.astype(np.intp)  # type: ignore[no-any-return]
+
+
+def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np.intp], type]:
+    """The argument `sparsity` as (csc_array of shape (m, n), groups of shape (n,), class of the result); checked."""
+    sparse = require_scipy("a sparse Jacobian")
+    structure, groups = split_pair(sparsity)
     kind = sparse.csr_matrix if sparse.isspmatrix(structure) else sparse.csr_array
     if not is_sparse(structure):
         if np.ndim(structure) == 0:  # a number is a full structure; groups made for it (SciPy's tests do so) are not
@@ -135,10 +144,7 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
     structure = sparse.csc_array(structure, copy=True)
     structure.sum_duplicates()
     structure.eliminate_zeros()
-    groups = group_columns(structure) if groups is None else np.atleast_1d(groups)
-    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and groups.min() < 0):
-        raise ValueError(f"`sparsity`: groups must be {n} integers from 0 up, one for each column; they are {groups!r}")
-    return structure, groups.astype(np.intp), kind
+    return structure, as_groups(group_columns(structure) if groups is None else groups, n), kind
 
 
 def difference(
@@ -172,18 +178,23 @@ def difference(
                 f"but both have a nonzero in row {twice[0]}"
             )
 
-    # Offsets of each call, by coordinate; complex steps are one call with the offset i.
-    if stencils is None:
-        offsets = np.full((1, n), 1j)
-    else:
-        offsets = np.array([[offset for offset in stencil[0] if offset] for stencil in stencils]).reshape(n, -1).T
+    # The different stencils, which of them each coordinate has, and the offsets of each call, by coordinate or one for
+    # all of them; complex steps are one call with the offset i.
+    kinds: list[Stencil] = []
+    offsets: Any = [1j]
+    if stencils:
+        _, first, which = np.unique(np.fromiter(map(id, stencils), np.intp, n), return_index=True, return_inverse=True)
+        kinds = [stencils[i] for i in first]
+        offsets = np.array([[offset for offset in stencil[0] if offset] for stencil in kinds])
+        offsets = offsets[which].T if len(kinds) > 1 else offsets[0]
     size = len(offsets)
 
     def points() -> Iterator[NDArray[Any]]:
         for group in range(n_groups):
+            step = np.where(groups == group, h, 0.0)
             for offset in offsets:
-                x = x0 + offset * np.where(groups == group, h, 0.0)
-                yield x if stencils is None else x.astype(x0.dtype)
+                x = x0 + offset * step
+                yield x if stencils is None else x.astype(x0.dtype, copy=False)
 
     fractions = np.empty(len(rows))
     values, moved = iter(mapper(function, points())), points()
@@ -195,9 +206,8 @@ def difference(
         if stencils is None:
             fractions[part] = fxs[0][i].imag / h[j]
             continue
-        chosen = np.array([id(stencils[c]) for c in j])
-        for stencil in {id(s): s for s in stencils}.values():
-            mask = chosen == id(stencil)
+        for k, stencil in enumerate(kinds):
+            mask = which[j] == k if len(kinds) > 1 else slice(None)
             f_here = [f0, *fxs] if stencil[0][0] == 0.0 else fxs
             x_here = [x0, *xs] if stencil[0][0] == 0.0 else xs
             span = x_here[-1][j[mask]] - x_here[0][j[mask]]

@@ -89,6 +89,10 @@ def fit_to_bounds(
     ulp.
     """
     below, above = x0 - lb, ub - x0
+    room = np.minimum(below, above) / 2.0  # half: whatever the rounding, all that fits here fits
+    farthest = reach if two_sided or one_sided_reach is None else one_sided_reach
+    if np.count_nonzero(room >= farthest * np.abs(h)) == h.size:
+        return (np.abs(h), np.zeros(x0.shape, bool)) if two_sided else (h, np.ones(x0.shape, bool))
     upward = above >= below
     no_bound = np.isnan(below) | np.isnan(above)
     if two_sided:

@@ -7,19 +7,40 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.limits cimport INT_MAX
-from libc.string cimport memcpy
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
-    ND_LEVELS, ND_WRITTEN, nd_call_native, nd_difference, nd_extrapolate, nd_hessian_diagonal, nd_hessian_mixed,
-    nd_limit, nd_move, nd_native, nd_noise_table, nd_number, nd_number_with_data, nd_numbers, nd_point, nd_quotient,
-    nd_richardson, nd_richardson_next, nd_stencil,
+    ND_WRITTEN, nd_along, nd_call_native, nd_color_columns, nd_color_saturated, nd_color_star, nd_descend, nd_descent,
+    nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm, nd_hessian_diagonal, nd_hessian_mixed, nd_limit,
+    nd_move, nd_native, nd_noise_table, nd_number, nd_number_with_data, nd_numbers, nd_order_columns, nd_point,
+    nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil, nd_structure,
 )
 
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
 
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define ND_COMPILER __VERSION__
+    #elif defined(__GNUC__)
+    #define ND_COMPILER "GCC " __VERSION__
+    #elif defined(_MSC_VER)
+    #define ND_COMPILER "MSVC"
+    #else
+    #define ND_COMPILER "unknown"
+    #endif
+    """
+    const char *ND_COMPILER
+
+
+compiler = ND_COMPILER.decode("ascii", "replace")
+
+
 cdef extern from "Python.h":
     bint PyFloat_Check(object)
+    PyObject *Py_TYPE(object)
     double PyFloat_AsDouble(object) except? -1.0
     Py_ssize_t Py_REFCNT(object)
 
@@ -37,9 +58,10 @@ cdef struct Layout:
 
 cdef enum:
     MOST_DIMENSIONS = 64
-    MOST_ARRAYS = 8   # lent by one call
+    MOST_ARRAYS = 12  # lent by one call
     MOST_POINTS = 16  # of a stencil
     MOST_VALUES = 64  # of a noise table
+    READABLE = 0x101  # flags of NumPy's arrays: C-contiguous and aligned
 
 
 cdef class Evaluation:
@@ -55,6 +77,7 @@ cdef class Evaluation:
     cdef Py_ssize_t sizes[2 * MOST_DIMENSIONS]
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
+    cdef bint fixed       # x must not be exchanged
     cdef nd_native native
     cdef bint no_gil      # fun is native: the loop needs no GIL
     cdef double first_value
@@ -151,6 +174,15 @@ cdef class Evaluation:
             self.sizes[2 * d + 1] = self.layout.strides[d]
         return 0
 
+    cdef const double *numbers(self, result, ptrdiff_t m) noexcept:
+        """The memory of an array of m float64 in one piece, of which `values` would make a copy; NULL for all else."""
+        if type(result) is not type(self.x):
+            return NULL
+        cdef Layout *layout = <Layout *>(<char *><PyObject *>result + sizeof(PyObject))
+        if layout.nd != 1 or layout.shape[0] != m or layout.strides[0] != <Py_ssize_t>sizeof(double):
+            return NULL
+        return <const double *>layout.data if layout.descr == self.layout_shared.descr else NULL
+
     cdef bint reshaped(self) noexcept:
         """Whether fun has given x another shape, dtype, memory or flags, in place."""
         cdef Layout *now = self.layout
@@ -163,12 +195,26 @@ cdef class Evaluation:
                 return True
         return False
 
+    cdef int check(self, Py_ssize_t references, Py_ssize_t call_references) except -1:
+        """After a call, before which there were so many references to x and to call: the status."""
+        if self.reshaped():
+            # As bad as a write, and the old memory may be gone.
+            self.share(self.x0.copy())
+            return ND_WRITTEN
+        if Py_REFCNT(self.x) != references or Py_REFCNT(self.call) != call_references:
+            # fun has kept x: that array is fun's from now on
+            if self.fixed:
+                return ND_WRITTEN
+            self.share(self.x.copy())
+        return 0
+
 
 cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context) except -1:
     """The nd_function that calls a Python function."""
     cdef Evaluation self = <Evaluation>context
     cdef Py_ssize_t references = Py_REFCNT(self.x)
     cdef Py_ssize_t call_references = Py_REFCNT(self.call)
+    cdef const double *numbers
     cdef Py_buffer view
     if self.first is None:
         PyErr_CheckSignals()
@@ -179,23 +225,19 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     if m == 1 and PyFloat_Check(result):
         fx[0] = PyFloat_AsDouble(result)
     else:
-        result = self.values(result)
-        if m == 1:
-            fx[0] = PyFloat_AsDouble(result)
+        numbers = self.numbers(result, m)
+        if numbers != NULL:
+            memcpy(fx, numbers, m * sizeof(double))
+        elif m == 1:
+            fx[0] = PyFloat_AsDouble(self.values(result))
         else:
+            result = self.values(result)
             PyObject_GetBuffer(result, &view, PyBUF_SIMPLE)
             if view.len == m * <Py_ssize_t>sizeof(double):
                 memcpy(fx, view.buf, <size_t>view.len)
             PyBuffer_Release(&view)
     result = None  # it may hold x; only then count the references
-    if self.reshaped():
-        # As bad as a write, and the old memory may be gone.
-        self.share(self.x0.copy())
-        return ND_WRITTEN
-    if Py_REFCNT(self.x) != references or Py_REFCNT(self.call) != call_references:
-        # fun has kept x: that array is fun's from now on
-        self.share(self.x.copy())
-    return 0
+    return self.check(references, call_references)
 
 
 cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -1 with gil:
@@ -206,29 +248,38 @@ cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -
     return 0
 
 
-def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
-    cdef Evaluation run = Evaluation(fun, args, values, m, x0, first)
+@cython.final
+cdef class Rule:
+    """A stencil as C takes it, and its calls."""
+    cdef nd_stencil stencil
     cdef double offsets[MOST_POINTS]
     cdef double weights[MOST_POINTS]
+    cdef ptrdiff_t calls
+
+    def __cinit__(self, tuple stencil):
+        cdef ptrdiff_t j
+        self.stencil.size = len(<tuple>stencil[0])
+        if self.stencil.size > MOST_POINTS:
+            raise ValueError("stencil too long")
+        for j in range(self.stencil.size):
+            self.offsets[j] = (<tuple>stencil[0])[j]
+            self.weights[j] = (<tuple>stencil[1])[j]
+            self.calls += self.offsets[j] != 0.0
+        self.stencil.offsets = self.offsets
+        self.stencil.weights = self.weights
+        self.stencil.scale = stencil[2]
+
+
+def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil, f0, first, out, kept):
+    cdef Evaluation run = Evaluation(fun, args, values, m, x0, first)
+    cdef Rule rule = Rule(stencil)
     cdef double f0_alone, fx_alone
     cdef const double *f0_data = NULL
     cdef double *fx = &fx_alone
     cdef const ptrdiff_t *index_data = NULL
-    cdef nd_stencil rule
-    cdef ptrdiff_t j, count, calls_each = 0
+    cdef ptrdiff_t count
     cdef int status
     cdef bint prefetched = first is not None
-
-    rule.size = len(<tuple>stencil[0])
-    if rule.size > MOST_POINTS:
-        raise ValueError("stencil too long")
-    for j in range(rule.size):
-        offsets[j] = (<tuple>stencil[0])[j]
-        weights[j] = (<tuple>stencil[1])[j]
-        calls_each += offsets[j] != 0.0
-    rule.offsets = offsets
-    rule.weights = weights
-    rule.scale = stencil[2]
 
     cdef const double *h_data = run.lend(h, PyBUF_SIMPLE)
     count = run.views[1].len // <Py_ssize_t>sizeof(double)
@@ -243,7 +294,7 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
         raise ValueError("h has the wrong size")
     if kept is not None:
         fx = run.lend(kept, PyBUF_WRITABLE)
-        if run.views[run.lent - 1].len != count * m * calls_each * <Py_ssize_t>sizeof(double):
+        if run.views[run.lent - 1].len != count * m * rule.calls * <Py_ssize_t>sizeof(double):
             raise ValueError("kept has the wrong size")
     elif m != 1:
         fx = run.lend(bytearray(m * sizeof(double)), PyBUF_WRITABLE)
@@ -257,37 +308,10 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
     cdef int keep = kept is not None
     if run.no_gil:
         with nogil:
-            status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, keep, df)
+            status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, keep, df)
     else:
-        status = nd_difference(&run.point, &rule, index_data, h_data, 0, count, f0_data, fx, keep, df)
+        status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, keep, df)
     return status, run.point.calls - prefetched
-
-
-def extrapolate(levels, zs, table, bars, z, d, bar, value, error, floor):
-    cdef Py_buffer views[10]
-    cdef int lent = 0
-    cdef ptrdiff_t count, m
-    try:
-        for array in (levels, zs, table, bars, value, error, floor, z, d, bar):
-            PyObject_GetBuffer(array, &views[lent], PyBUF_WRITABLE if lent < 7 else PyBUF_SIMPLE)
-            lent += 1
-        count = views[0].len // <Py_ssize_t>sizeof(ptrdiff_t)
-        m = views[8].len // (count * <Py_ssize_t>sizeof(double)) if count else 1
-        if (
-            views[1].len != count * ND_LEVELS * <Py_ssize_t>sizeof(double)
-            or views[2].len != views[1].len * m or views[3].len != views[2].len
-            or views[4].len != views[8].len or views[5].len != views[8].len or views[6].len != views[8].len
-            or views[7].len != count * <Py_ssize_t>sizeof(double) or views[9].len != views[8].len
-        ):
-            raise ValueError("an array has the wrong size")
-        nd_extrapolate(
-            count, m, <ptrdiff_t *>views[0].buf, <double *>views[1].buf, <double *>views[2].buf, <double *>views[3].buf,
-            <double *>views[7].buf, <double *>views[8].buf, <double *>views[9].buf,
-            <double *>views[4].buf, <double *>views[5].buf, <double *>views[6].buf,
-        )
-    finally:
-        for i in range(lent):
-            PyBuffer_Release(&views[i])
 
 
 @cython.final
@@ -463,3 +487,314 @@ def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, n
             &run.point, index_data, h_data, one_sided_data, count, begin, end, f0, near_data, hessian
         )
     return status, run.point.calls
+
+
+cdef extern from "<time.h>":
+    cdef struct timespec:
+        long long tv_sec
+        long tv_nsec
+    int timespec_get(timespec *now, int base) nogil
+    int TIME_UTC
+
+
+cdef double seconds() noexcept:
+    cdef timespec now
+    timespec_get(&now, TIME_UTC)
+    return <double>now.tv_sec + 1e-9 * <double>now.tv_nsec
+
+
+cdef class Descent(Evaluation):
+    """A descent: fun, its gradient, and the x that is moved. fun sees that x; nothing else is different."""
+    cdef object gradient, gradients
+    cdef object slope        # the gradient, while C reads it
+    cdef object observe
+    cdef double interval, due
+    cdef nd_descent descent
+
+    cdef double *lend_exactly(self, array, int flags) except? NULL:
+        """The memory of an array of n numbers, or NULL for None."""
+        if array is None:
+            return NULL
+        cdef double *data = self.lend(array, flags)
+        if self.views[self.lent - 1].len != self.point.n * <Py_ssize_t>sizeof(double):
+            raise ValueError("an array has the wrong size")
+        return data
+
+    cdef const double *plain(self, g) noexcept:
+        """The memory of g, if it is like x's, of x's shape or flat, and apart from it; else NULL."""
+        if Py_TYPE(g) != Py_TYPE(self.x):
+            return NULL
+        cdef Layout *shared = &self.layout_shared
+        cdef Layout *found = <Layout *>(<char *><PyObject *>g + sizeof(PyObject))
+        cdef Py_ssize_t size = self.point.n * <Py_ssize_t>sizeof(double)
+        if found.descr != shared.descr or (found.flags & READABLE) != READABLE:
+            return NULL
+        if found.data < shared.data + size and shared.data < found.data + size:
+            return NULL
+        cdef int d
+        if found.nd != 1 or found.shape[0] != self.point.n:
+            if found.nd != shared.nd:
+                return NULL
+            for d in range(found.nd):
+                if found.shape[d] != self.sizes[2 * d]:
+                    return NULL
+        return <const double *>found.data
+
+
+cdef int objective(ptrdiff_t n, const double *x, double *fx, double **g, void *context) except -1:
+    """The nd_objective that calls Python functions."""
+    cdef Descent self = <Descent>context
+    cdef int status = 0
+    if fx != NULL:
+        status = evaluate(n, x, 1, fx, context)
+    if g != NULL and status == 0:
+        status = differentiate(self, g)
+    self.descent.x = self.point.x  # fun may have kept the other
+    return status
+
+
+cdef int differentiate(Descent self, double **g) except -1:
+    cdef Py_ssize_t references = Py_REFCNT(self.x)
+    cdef Py_ssize_t call_references = Py_REFCNT(self.call)
+    cdef const double *memory
+    cdef Py_buffer view
+    self.slope = None
+    PyErr_CheckSignals()
+    slope = self.gradient(*self.call)
+    memory = self.plain(slope)
+    if memory != NULL:
+        g[0] = <double *>memory
+        self.slope = slope
+    else:
+        slope = self.gradients(slope)
+        PyObject_GetBuffer(slope, &view, PyBUF_SIMPLE)
+        if view.len == self.point.n * <Py_ssize_t>sizeof(double):
+            memmove(g[0], view.buf, <size_t>view.len)
+        PyBuffer_Release(&view)
+    slope = None  # it may hold x
+    return self.check(references, call_references)
+
+
+cdef int observed(void *context) except -1:
+    """The nd_observer that calls a Python function, at most once in an interval."""
+    cdef Descent self = <Descent>context
+    cdef nd_descent *d = &self.descent
+    cdef double now
+    if self.interval > 0:
+        now = seconds()
+        if now < self.due:
+            return 0
+        self.due = now + self.interval
+    if d.slope != d.g:  # it may call the gradient, which may use its memory again
+        memmove(d.g, d.slope, <size_t>d.n * sizeof(double))
+        d.slope = d.g
+    return self.observe(self.x, d.nit, d.fx, d.norm) is True
+
+
+def descend(
+    fun, gradient, tuple args, values, gradients, x0, x, bint fixed, tuple rule, v, tuple bounds, tuple stops,
+    bint line_search, bint with_values, error, tuple work, observe, double interval,
+):
+    cdef Descent run = Descent(fun, args, values, 1, x0, None)
+    cdef nd_descent *d = &run.descent
+    run.gradient, run.gradients, run.fixed = gradient, gradients, fixed
+    run.observe, run.interval = observe, interval
+    run.share(x)
+    d.objective, d.context = objective, <void *>run
+    if observe is not None:
+        d.observer = observed
+    d.n, d.x, d.fx = run.point.n, run.point.x, float("nan")
+    d.learning_rate, d.momentum, d.nesterov = rule
+    d.maxiter, d.gtol, d.xtol, d.ftol = stops
+    d.line_search, d.values = line_search, with_values
+    d.v = run.lend_exactly(v, PyBUF_WRITABLE)
+    d.lb, d.ub = run.lend_exactly(bounds[0], PyBUF_SIMPLE), run.lend_exactly(bounds[1], PyBUF_SIMPLE)
+    d.g, d.before = run.lend_exactly(work[0], PyBUF_WRITABLE), run.lend_exactly(work[1], PyBUF_WRITABLE)
+    d.seen, d.best = run.lend_exactly(work[2], PyBUF_WRITABLE), run.lend_exactly(work[3], PyBUF_WRITABLE)
+    d.best_g = run.lend_exactly(work[4], PyBUF_WRITABLE)
+    if error is not None:
+        d.error = run.lend(error, PyBUF_SIMPLE)
+    cdef int status = nd_descend(d)
+    return status, run.x, d.fx, d.norm, d.nit, d.nfev, d.njev
+
+
+def step(x, g, tuple rule, v, before):
+    cdef Lent arrays = Lent()
+    cdef nd_descent d
+    memset(&d, 0, sizeof(d))
+    d.x = arrays.lend(x, PyBUF_WRITABLE)
+    d.g = arrays.lend(g, PyBUF_SIMPLE)
+    d.before = arrays.lend(before, PyBUF_WRITABLE)
+    if v is not None:
+        d.v = arrays.lend(v, PyBUF_WRITABLE)
+    d.n = arrays.n
+    d.learning_rate, d.momentum, d.nesterov = rule
+    nd_step(&d, d.g)
+
+
+def gradient_norm(g):
+    cdef Lent arrays = Lent()
+    cdef nd_descent d
+    memset(&d, 0, sizeof(d))
+    d.g = arrays.lend(g, PyBUF_SIMPLE)
+    d.n = arrays.n
+    return nd_gradient_norm(&d, d.g)
+
+
+@cython.final
+cdef class Space:
+    """Workspace: room for so many integers of 64 bits."""
+    cdef ptrdiff_t *data
+
+    def __cinit__(self, ptrdiff_t size):
+        self.data = <ptrdiff_t *>PyMem_Calloc(size, sizeof(uint64_t))
+        if self.data == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+
+cdef int check_lists(const ptrdiff_t[::1] begin, const ptrdiff_t[::1] members, ptrdiff_t limit) except -1:
+    """An error where a structure would lead out of its arrays: they may have been a user's."""
+    cdef ptrdiff_t k, last = begin.shape[0] - 1
+    cdef bint good = begin[0] == 0 and begin[last] == members.shape[0]
+    for k in range(last):
+        good &= begin[k] <= begin[k + 1]
+    for k in range(members.shape[0]):
+        good &= 0 <= members[k] < limit
+    if not good:
+        raise ValueError("not a structure")
+    return 0
+
+
+cdef nd_structure structure_of(const ptrdiff_t[::1] column_begin, const ptrdiff_t[::1] rows,
+                               const ptrdiff_t[::1] row_begin, const ptrdiff_t[::1] columns) except *:
+    """The arrays, none of them empty, as C takes them."""
+    cdef nd_structure structure
+    structure.n = column_begin.shape[0] - 1
+    check_lists(column_begin, rows, row_begin.shape[0] - 1)
+    check_lists(row_begin, columns, structure.n)
+    structure.column_begin, structure.rows = &column_begin[0], &rows[0]
+    structure.row_begin, structure.columns = &row_begin[0], &columns[0]
+    return structure
+
+
+cdef const ptrdiff_t *as_order(const ptrdiff_t[::1] order, ptrdiff_t n) except? NULL:
+    cdef ptrdiff_t k
+    if order is None:
+        return NULL
+    if order.shape[0] != n:
+        raise ValueError("order has the wrong size")
+    for k in range(n):
+        if not 0 <= order[k] < n:
+            raise ValueError("order is no permutation")
+    return &order[0]
+
+
+def order_columns(column_begin, rows, row_begin, columns, int kind, ptrdiff_t[::1] out):
+    cdef nd_structure structure = structure_of(column_begin, rows, row_begin, columns)
+    cdef Space work = Space(6 * structure.n)
+    if out.shape[0] != structure.n:
+        raise ValueError("out has the wrong size")
+    with nogil:
+        nd_order_columns(&structure, kind, &out[0], work.data)
+
+
+def color_columns(column_begin, rows, row_begin, columns, order, bint saturated, ptrdiff_t[::1] colors):
+    cdef nd_structure structure = structure_of(column_begin, rows, row_begin, columns)
+    cdef const ptrdiff_t *order_data = as_order(order, structure.n)
+    cdef Space work = Space(8 * structure.n)
+    cdef ptrdiff_t count
+    if colors.shape[0] != structure.n:
+        raise ValueError("colors has the wrong size")
+    with nogil:
+        if saturated:
+            count = nd_color_saturated(&structure, order_data, &colors[0], <uint64_t *>work.data,
+                                       work.data + structure.n)
+        else:
+            count = nd_color_columns(&structure, order_data, &colors[0], work.data)
+    return count
+
+
+def color_star(row_begin, columns, order, ptrdiff_t[::1] colors):
+    cdef nd_structure structure = structure_of(row_begin, columns, row_begin, columns)
+    cdef const ptrdiff_t *order_data = as_order(order, structure.n)
+    cdef Space forbidden = Space(structure.n)
+    cdef ptrdiff_t count
+    if colors.shape[0] != structure.n:
+        raise ValueError("colors has the wrong size")
+    with nogil:
+        count = nd_color_star(&structure, order_data, &colors[0], forbidden.data)
+    return count
+
+
+cdef const ptrdiff_t *as_groups(const ptrdiff_t[::1] groups, ptrdiff_t n, ptrdiff_t *count) except NULL:
+    """The groups of n columns, and their number."""
+    cdef ptrdiff_t k
+    count[0] = 0
+    if groups.shape[0] != n:
+        raise ValueError("groups has the wrong size")
+    for k in range(n):
+        if groups[k] < 0:
+            raise ValueError("a group is below 0")
+        count[0] = max(count[0], groups[k] + 1)
+    return &groups[0]
+
+
+cdef nd_structure rows_of(const ptrdiff_t[::1] row_begin, const ptrdiff_t[::1] columns, ptrdiff_t n) except *:
+    """A structure by rows alone, with entries; not checked, as that takes as long as what it is for."""
+    cdef nd_structure structure
+    structure.n = n
+    structure.column_begin = structure.rows = NULL
+    structure.row_begin, structure.columns = &row_begin[0], &columns[0]
+    return structure
+
+
+def entries_alone(row_begin, const ptrdiff_t[::1] columns, const ptrdiff_t[::1] groups, out):
+    cdef nd_structure structure = rows_of(row_begin, columns, groups.shape[0])
+    cdef ptrdiff_t count, m = len(row_begin) - 1
+    cdef const ptrdiff_t *groups_data = as_groups(groups, structure.n, &count)
+    cdef Space last = Space(count)
+    cdef unsigned char[::1] alone = out.view("B")
+    if alone.shape[0] != columns.shape[0]:
+        raise ValueError("out has the wrong size")
+    with nogil:
+        count = nd_entries_alone(&structure, m, groups_data, last.data, &alone[0])
+    return count
+
+
+def entries(row_begin, const ptrdiff_t[::1] columns, const ptrdiff_t[::1] groups, ptrdiff_t begin, tuple stencil,
+            chosen, const double[::1] x, const double[::1] h, const double[::1] f0, const double[:, :, ::1] values,
+            double[::1] out):
+    cdef nd_structure structure = rows_of(row_begin, columns, groups.shape[0])
+    cdef Rule rule = Rule(stencil)
+    cdef ptrdiff_t count, m = len(row_begin) - 1, end = begin + values.shape[0]
+    cdef const ptrdiff_t *groups_data = as_groups(groups, structure.n, &count)
+    cdef const unsigned char[::1] mask = None if chosen is None else chosen.view("B")
+    cdef int remarks
+    if not (
+        x.shape[0] == h.shape[0] == structure.n and out.shape[0] == columns.shape[0]
+        and values.shape[1] == rule.calls and values.shape[2] == m and values.shape[0] > 0
+        and (chosen is None or mask.shape[0] == structure.n)
+        and (rule.offsets[0] != 0.0 or (f0 is not None and f0.shape[0] == m))
+    ):
+        raise ValueError("an array has the wrong size")
+    cdef const double *f0_data = &f0[0] if f0 is not None else NULL
+    cdef const unsigned char *mask_data = &mask[0] if chosen is not None else NULL
+    with nogil:
+        remarks = nd_entries(&structure, m, groups_data, begin, end, &rule.stencil, mask_data, &x[0], &h[0], f0_data,
+                             &values[0, 0, 0], &out[0])
+    return remarks
+
+
+def along(row_begin, const ptrdiff_t[::1] columns, const double[::1] entries, const double[::1] step,
+          const double[::1] x, double[:, ::1] out):
+    cdef nd_structure structure = rows_of(row_begin, columns, x.shape[0])
+    cdef ptrdiff_t m = len(row_begin) - 1
+    if not (
+        entries.shape[0] == columns.shape[0] and step.shape[0] == x.shape[0] and out.shape[0] == 3 and out.shape[1] == m
+    ):
+        raise ValueError("an array has the wrong size")
+    with nogil:
+        nd_along(&structure, m, &entries[0], &step[0], &x[0], &out[0, 0])

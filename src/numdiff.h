@@ -12,6 +12,7 @@
 #define NUMDIFF_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -121,22 +122,6 @@ int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *i
 /* Rows that the scheme below holds for each sequence. */
 enum { ND_LEVELS = 10 };
 
-/* One more row of Neville's scheme for each of count sequences of m values: polynomials in z through the differences
- * so far, at z = 0. z is h^2 where the differences are even in h, else h. No two z of a sequence are equal.
- *
- *   levels        count: rows so far, at most ND_LEVELS - 1; raised by 1
- *   zs            count x ND_LEVELS: z of these rows, the newest first; the new one is put in front
- *   table, bars   count x ND_LEVELS x m: the last row, and how far rounding may have moved it; replaced
- *   z             count: of the new differences
- *   d, bar        count x m: the new differences, and how far rounding may have moved them
- *   value, error, floor   count x m: the best value so far, an estimate of its error, and the part of it that is
- *                 rounding; replaced where the new row has a smaller error. Let error be inf at first.
- *
- * The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less where the
- * corrections shrink from column to column, plus rounding. */
-void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
-                    const double *z, const double *d, const double *bar, double *value, double *error, double *floor);
-
 /* --- Richardson extrapolation of central differences, one component of x at a time ---
  *
  * 1. Reference: a difference at a small step, with the second difference of the same points.
@@ -144,7 +129,9 @@ void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs,
  *    reference. Poles, kinks, the edge of a domain and fast oscillation (aliasing) show as disagreement, and the step
  *    shrinks. If the reference is the one that is wrong, by noise or by a structure finer than its step, that shows in
  *    its second difference.
- * 3. Descent: the step is halved, and the differences extrapolated, until rounding is all that is left of the error. */
+ * 3. Descent: the step is halved, and the differences extrapolated by Neville's scheme, until rounding is all that is
+ *    left of the error. The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less
+ *    where the corrections shrink from column to column, plus rounding. */
 
 /* More remarks, about one value. */
 enum {
@@ -178,7 +165,8 @@ typedef struct nd_sample {
 /* One value of the function at one component. Zero it, then only read the first five. */
 typedef struct nd_limit {
     double value, error,
-        floor;   /* as for nd_extrapolate; error is inf where nothing is known, as where value is no number */
+        floor;   /* the estimated error, and the part of it that is rounding; error is inf where nothing is known, as
+                  * where value is no number */
     double step; /* the shortest behind value */
     int remarks, live;
     double scatter, before, table[ND_LEVELS], bars[ND_LEVELS];
@@ -256,6 +244,153 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
  * let it be index[0], and the range [0, 1). */
 int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                      ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
+
+/* --- Gradient descent --- */
+
+/* Value and gradient at x. Where fx is not NULL, *fx = f(x). Where g is not NULL, the n components of the gradient go to
+ * *g, or *g is set to other memory that holds them until the next call. Returns 0, or ND_STOPPED to stop.
+ *
+ * A call for the gradient alone follows one for the value at the same x, if values are asked for at all. The function
+ * must not write into x, and may exchange it, as in nd_point. */
+typedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g, void *context);
+
+/* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop.
+ * Where it may change the memory that slope points to, it moves the gradient from there to g first, and slope too. */
+typedef int (*nd_observer)(void *context);
+
+/* Why a descent ended. The values are part of numdiff's API. */
+enum {
+    ND_GTOL = 0,            /* norm < gtol, and *error <= gtol */
+    ND_MAXITER = 1,         /* nit == maxiter */
+    ND_XTOL = 2,            /* no coordinate moved by more than xtol */
+    ND_FTOL = 3,            /* the value changed by at most ftol */
+    ND_NOT_FINITE = 4,      /* the value or the gradient is nan or inf; x is that of the best or last finite one */
+    ND_DIVERGED = 5,        /* the steps have become ND_FAR times as long as max(1, |x0|), and the gradient larger */
+    ND_BELOW_ERROR = 6,     /* norm <= *error */
+    ND_NO_DECREASE = 7,     /* the line search found none */
+    ND_OBSERVER_ENDED = 99, /* the observer asked for it */
+};
+
+#define ND_FAR 1e10
+#define ND_ARMIJO 1e-4     /* of the fall that the gradient promises */
+enum { ND_HALVINGS = 60 }; /* of the line search */
+
+/* x is moved by
+ *
+ *     v = momentum v - learning_rate g,   x = x + v      (nesterov: x = x + momentum v - learning_rate g)
+ *
+ * and put back into [lb, ub]; v is 0 where that was needed. line_search halves the learning rate, in each iteration from
+ * its first value on, until f falls by ND_ARMIJO of what the gradient promises; it needs values, and no momentum. */
+typedef struct nd_descent {
+    nd_objective objective;
+    nd_observer observer; /* or NULL */
+    void *context;        /* of both */
+    ptrdiff_t n, maxiter;
+    double learning_rate, momentum, gtol, xtol, ftol; /* tolerances: 0 is off; ftol needs values */
+    int nesterov, line_search;
+    int values;                /* whether f is evaluated at every point; the best point is kept, then */
+    const double *lb, *ub;     /* n, or NULL */
+    const double *error;       /* 1: the norm of the error of the gradient, which the objective sets; or NULL */
+    double *x;                 /* n: the start; on return the result */
+    double *v;                 /* n, zero on entry; NULL without momentum */
+    double *g;                 /* n: on return the gradient at x */
+    double *slope;             /* in between, where the gradient at x is: g, or where the objective has it */
+    double *before;            /* workspace, n: the point before x */
+    double *seen;              /* workspace, n: what x was before a call */
+    double *best, *best_g;     /* workspace, n each; NULL without values */
+    double fx, norm;           /* at x; norm is that of the gradient less the components that push against a bound */
+    ptrdiff_t nit, nfev, njev; /* 0 on entry */
+} nd_descent;
+
+/* Descend; why it ended, ND_STOPPED, or ND_WRITTEN where the objective wrote into x: that is looked for in all of x
+ * after the first two calls, then in blocks of ND_BLOCK that take turns. On a stop x is where the objective was called. */
+int nd_descend(nd_descent *descent);
+
+/* One step of the above without a line search. before = x, and then x and v are moved. */
+void nd_step(const nd_descent *descent, const double *g);
+
+/* sqrt(sum g^2), or what is left without the components that push against a bound. In a fixed order: eight sums that
+ * take turns. Finite where all of g is and the norm is a float64, else inf or nan. */
+double nd_gradient_norm(const nd_descent *descent, const double *g);
+
+/* A sparse structure, by columns and by rows: entry k of column j is in row rows[k], column_begin[j] <= k <
+ * column_begin[j + 1]; entry k of row i is in column columns[k], likewise. Entries may repeat. */
+typedef struct nd_structure {
+    ptrdiff_t n;                   /* columns */
+    const ptrdiff_t *column_begin; /* n + 1, from 0 */
+    const ptrdiff_t *rows;
+    const ptrdiff_t *row_begin; /* one more than rows, from 0 */
+    const ptrdiff_t *columns;
+} nd_structure;
+
+/* Orders of the columns; the neighbours of a column are those that share a row with it. */
+enum {
+    ND_LARGEST_FIRST = 0, /* by the number of neighbours, falling */
+    ND_SMALLEST_LAST = 1  /* the last has the fewest neighbours, and so on among those before it */
+};
+
+/* Fills order with the n columns in the order of that kind; work is 6 n. */
+void nd_order_columns(const nd_structure *structure, int kind, ptrdiff_t *order, ptrdiff_t *work);
+
+/* Colours from 0, so that no two columns of one colour share a row: each column, in order, takes the least that fits.
+ * A. Curtis, M. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119; T. Coleman and J. Moré, SIAM J. Numer.
+ * Anal. 20 (1983) 187-209, for the orders.
+ *
+ *   order      n columns, or NULL for order[k] = k
+ *   colors     n results
+ *   forbidden  workspace, n
+ *
+ * Returns the number of colours. Time: the sum over all entries of the length of the entry's row. */
+ptrdiff_t nd_color_columns(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                           ptrdiff_t *forbidden);
+
+/* The same, but the next column is always the one with the most colours beside it, of several the first in order; only
+ * the colours below 64 count. Finds the 5 colours of a five-point grid. D. Brélaz, Commun. ACM 22 (1979) 251-256.
+ *
+ *   beside  workspace, n
+ *   work    workspace, 7 n */
+ptrdiff_t nd_color_saturated(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors, uint64_t *beside,
+                             ptrdiff_t *work);
+
+/* A star colouring of a symmetric structure: columns i and j of an entry have two colours, and so has no path of four
+ * columns. Then each entry (i, j) is alone of its colour in row i, or (j, i) in row j. Only rows are read; the diagonal
+ * counts as full. A. Gebremedhin, F. Manne and A. Pothen, SIAM Review 47 (2005) 629-705, section 4. */
+ptrdiff_t nd_color_star(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors, ptrdiff_t *forbidden);
+
+/* Fills alone[k] with 1 where entry k of the rows shares its row with no other entry of its group, else 0.
+ *
+ *   m       rows
+ *   groups  n, from 0
+ *   last    workspace, as many as there are groups
+ *   alone   as many as there are entries
+ *
+ * Returns the number of entries that are not alone. Only rows are read. */
+ptrdiff_t nd_entries_alone(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t *last,
+                           unsigned char *alone);
+
+/* The entries of a Jacobian in the columns of the groups [begin, end), by rows, from the values of its function with all
+ * columns of a group moved at once; each entry is taken to be alone in its row and group.
+ *
+ *   chosen   n: only the columns where it is not 0; NULL: all
+ *   x, h     n: the point and the steps
+ *   f0       m: the values at x; read only if the stencil has the offset 0
+ *   values   (end - begin, calls, m): of each group at the offsets of the stencil but 0
+ *   entries  results; those of other groups and columns are left alone
+ *
+ * Returns remarks. Only rows are read. */
+int nd_entries(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t begin, ptrdiff_t end,
+               const nd_stencil *stencil, const unsigned char *chosen, const double *x, const double *h,
+               const double *f0, const double *values, double *entries);
+
+/* For each row, the sums of entry * step, of |entry * step| and of |entry * x| over its finite entries.
+ *
+ *   entries   by rows
+ *   step, x   n
+ *   sums      results, (3, m)
+ *
+ * Only rows are read. */
+void nd_along(const nd_structure *structure, ptrdiff_t m, const double *entries, const double *step, const double *x,
+              double *sums);
 
 #ifdef __cplusplus
 }

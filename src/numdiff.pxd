@@ -1,5 +1,7 @@
 # The C API as Cython sees it; numdiff.h is the contract. Status -1 is ND_STOPPED: a Python exception is set.
 
+from libc.stdint cimport uint64_t
+
 cdef extern from "numdiff.h":
     int ND_WRITTEN
 
@@ -39,12 +41,6 @@ cdef extern from "numdiff.h":
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, int keep,
                       double *df) except -1 nogil
 
-    int ND_LEVELS
-
-    void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
-                        const double *z, const double *d, const double *bar, double *value, double *error,
-                        double *floor)
-
     ctypedef struct nd_limit:
         double value, error, floor, step
         int remarks
@@ -70,3 +66,62 @@ cdef extern from "numdiff.h":
     int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                          ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near,
                          double *hessian) except -1 nogil
+
+    ctypedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g, void *context) except -1
+
+    ctypedef int (*nd_observer)(void *context) except -1
+
+    ctypedef struct nd_descent:
+        nd_objective objective
+        nd_observer observer
+        void *context
+        ptrdiff_t n, maxiter
+        double learning_rate, momentum, gtol, xtol, ftol
+        int nesterov, line_search, values
+        const double *lb
+        const double *ub
+        const double *error
+        double *x
+        double *v
+        double *g
+        double *slope
+        double *before
+        double *seen
+        double *best
+        double *best_g
+        double fx, norm
+        ptrdiff_t nit, nfev, njev
+
+    int nd_descend(nd_descent *descent) except -1
+
+    void nd_step(const nd_descent *descent, const double *g) nogil
+
+    double nd_gradient_norm(const nd_descent *descent, const double *g) nogil
+
+    ctypedef struct nd_structure:
+        ptrdiff_t n
+        const ptrdiff_t *column_begin
+        const ptrdiff_t *rows
+        const ptrdiff_t *row_begin
+        const ptrdiff_t *columns
+
+    void nd_order_columns(const nd_structure *structure, int kind, ptrdiff_t *order, ptrdiff_t *work) nogil
+
+    ptrdiff_t nd_color_columns(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                               ptrdiff_t *forbidden) nogil
+
+    ptrdiff_t nd_color_saturated(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                                 uint64_t *beside, ptrdiff_t *work) nogil
+
+    ptrdiff_t nd_color_star(const nd_structure *structure, const ptrdiff_t *order, ptrdiff_t *colors,
+                            ptrdiff_t *forbidden) nogil
+
+    ptrdiff_t nd_entries_alone(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t *last,
+                               unsigned char *alone) nogil
+
+    int nd_entries(const nd_structure *structure, ptrdiff_t m, const ptrdiff_t *groups, ptrdiff_t begin, ptrdiff_t end,
+                   const nd_stencil *stencil, const unsigned char *chosen, const double *x, const double *h,
+                   const double *f0, const double *values, double *entries) nogil
+
+    void nd_along(const nd_structure *structure, ptrdiff_t m, const double *entries, const double *step,
+                  const double *x, double *sums) nogil

@@ -30,8 +30,8 @@ static double beyond(double a, double b)
 
 /* --- Neville's scheme --- */
 
-static void add_row(ptrdiff_t level, const double *z_old, double z, double d, double bar, ptrdiff_t stride, double *t,
-                    double *b, double *value, double *error, double *floor)
+static void add_row(ptrdiff_t level, const double *z_old, double z, double d, double bar, double *t, double *b,
+                    double *value, double *error, double *floor)
 {
     double t_old = t[0], b_old = b[0]; /* of the row before, one column to the left */
     double t_new = d, b_new = bar;
@@ -53,10 +53,10 @@ static void add_row(ptrdiff_t level, const double *z_old, double z, double d, do
             *error = estimate + b_next;
             *floor = b_next;
         }
-        t_old = t[j * stride];
-        b_old = b[j * stride];
-        t[j * stride] = t_new = t_next;
-        b[j * stride] = b_new = b_next;
+        t_old = t[j];
+        b_old = b[j];
+        t[j] = t_new = t_next;
+        b[j] = b_new = b_next;
         before = correction;
     }
 }
@@ -67,21 +67,6 @@ static void add_z(ptrdiff_t level, double *zs, double z)
         zs[j] = zs[j - 1];
     }
     zs[0] = z;
-}
-
-void nd_extrapolate(ptrdiff_t count, ptrdiff_t m, ptrdiff_t *levels, double *zs, double *table, double *bars,
-                    const double *z, const double *d, const double *bar, double *value, double *error, double *floor)
-{
-    for (ptrdiff_t k = 0; k < count; k++) {
-        double *z_old = zs + k * ND_LEVELS;
-        for (ptrdiff_t r = 0; r < m; r++) {
-            ptrdiff_t at = k * m + r, first = k * ND_LEVELS * m + r;
-            add_row(levels[k], z_old, z[k], d[at], bar[at], m, table + first, bars + first, value + at, error + at,
-                    floor + at);
-        }
-        add_z(levels[k], z_old, z[k]);
-        levels[k] += 1;
-    }
 }
 
 /* --- one component: samples and how they compare --- */
@@ -219,7 +204,7 @@ static void push(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     for (ptrdiff_t r = 0; r < m; r++) {
         const nd_sample *now = &v[r].sample[NOW];
         double least = v[r].error;
-        add_row(c->levels, c->zs, z, now->slope, larger(now->noise, v[r].scatter) / h, 1, v[r].table, v[r].bars,
+        add_row(c->levels, c->zs, z, now->slope, larger(now->noise, v[r].scatter) / h, v[r].table, v[r].bars,
                 &v[r].value, &v[r].error, &v[r].floor);
         if (v[r].error < least) {
             v[r].step = c->h[NOW];

@@ -1,9 +1,9 @@
-"""Run SciPy's own installed tests, unmodified, with numdiff's functions in place of SciPy's.
+"""Run SciPy's own installed tests, unmodified, under numdiff.accelerate_scipy().
 
     python tests/scipy_suite.py [scipy.optimize.tests.test__numdiff ...] [further pytest arguments]
 
-The names are bound before collection, in every SciPy module that has imported them; a counter proves that numdiff was
-called. Exits with pytest's status, or 1 if a function was never reached.
+It is on before collection; a counter proves that numdiff was called. Exits with pytest's status, or 1 if a function was
+never reached.
 """
 
 from __future__ import annotations
@@ -11,28 +11,18 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
-import importlib
 import importlib.util
 import os
 import sys
 import tempfile
 
 import pytest
+import scipy
 
-NAMES = ("approx_derivative", "approx_fprime", "check_derivative", "check_grad", "group_columns")
+import numdiff
+from numdiff._accelerate import FUNCTIONS
 
-# Every SciPy module that holds one of the names, and every suite that reaches approx_derivative or group_columns.
-MODULES = (
-    "scipy.optimize",
-    "scipy.optimize._numdiff",
-    "scipy.optimize._optimize",
-    "scipy.optimize._slsqp_py",
-    "scipy.optimize._differentiable_functions",
-    "scipy.optimize._root_scalar",
-    "scipy.optimize._lsq.least_squares",
-    "scipy.integrate._ivp.radau",
-    "scipy.integrate._ivp.bdf",
-)
+# Every suite that reaches approx_derivative or group_columns.
 SUITES = (
     "scipy.optimize.tests.test__numdiff",
     "scipy.optimize.tests.test_optimize",
@@ -67,14 +57,10 @@ SUITES = (
 
 
 def bind() -> collections.Counter[str]:
-    """Put numdiff's functions, counted, where SciPy's are; return the counter."""
-    import numdiff
-
+    """Accelerate SciPy with numdiff's functions, counted; return the counter."""
     calls: collections.Counter[str] = collections.Counter()
 
-    def counted(name):
-        function = getattr(numdiff, name)
-
+    def counted(name, function):
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
             calls[name] += 1
@@ -82,19 +68,13 @@ def bind() -> collections.Counter[str]:
 
         return wrapper
 
-    wrappers = {name: counted(name) for name in NAMES}
-    for module in map(importlib.import_module, MODULES):
-        for name, wrapper in wrappers.items():
-            if hasattr(module, name):
-                setattr(module, name, wrapper)
+    FUNCTIONS["group_columns"] = numdiff.group_columns
+    FUNCTIONS.update({name: counted(name, function) for name, function in FUNCTIONS.items()})
+    numdiff.accelerate_scipy()
     return calls
 
 
 def main(arguments: list[str]) -> int:
-    import scipy
-
-    import numdiff
-
     calls = bind()
     chosen = [argument for argument in arguments if argument.startswith("scipy.")] or SUITES
     arguments = [argument for argument in arguments if argument not in chosen]
@@ -104,7 +84,7 @@ def main(arguments: list[str]) -> int:
         alone = ["-c", os.devnull, "--rootdir", elsewhere, "-p", "no:cacheprovider"]
         status = pytest.main(["-q", *alone, "--pyargs", *suites, *arguments])
     print(f"SciPy {scipy.__version__} on numdiff ({numdiff.backend}); calls: {dict(calls)}")
-    never = [name for name in NAMES if not calls[name]] if chosen is SUITES else [] if calls else list(NAMES)
+    never = [name for name in FUNCTIONS if not calls[name]] if chosen is SUITES else [] if calls else list(FUNCTIONS)
     if never:
         print(f"never reached: {never}")
         return 1

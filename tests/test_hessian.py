@@ -13,7 +13,7 @@ from scipy.optimize import rosen, rosen_der, rosen_hess
 import numdiff
 from numdiff import Flag, hess, hessian, hessian_diagonal, hvp
 from numdiff._kernels_py import NO_STEP, NONFINITE, WRITTEN
-from numdiff._second import extrapolate
+from numdiff._neville import extrapolate
 
 METHODS = ["forward", "central", "richardson"]
 TUTORIAL = np.array([1.3, 0.7, 0.8, 1.9, 1.2])  # the start in SciPy's tutorial
@@ -154,7 +154,7 @@ def test_newton_on_the_quartic_of_the_notebook():
 
 
 @pytest.mark.parametrize(
-    ("method", "most", "nfev"), [("forward", 1e-6, 11), ("central", 1e-9, 20), ("richardson", 1e-12, 80)]
+    ("method", "most", "nfev"), [("forward", 1e-6, 11), ("central", 1e-9, 20), ("richardson", 1e-12, 79)]
 )
 def test_from_a_gradient(method, most, nfev, counted):
     x, g = np.tile(TUTORIAL, 2), counted(rosen_der)
@@ -187,9 +187,17 @@ def test_jac_that_is_no_gradient(call):
         call(True)
 
 
-def test_jac_and_noise():
-    with pytest.raises(ValueError, match="`noise`"):
-        hessian(None, [1.0], jac=lambda x: x, noise=0.1)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("noise", [1e-6, "estimate"])
+def test_jac_and_noise(method, noise):
+    rng = np.random.default_rng(5)
+    x = np.array([0.3, -0.7, 1.2])
+    result = hessian(
+        None, x, jac=lambda x: np.exp(x) + 1e-6 * rng.standard_normal(3), method=method, noise=noise, full_output=True
+    )
+    errors = np.abs(result.value - np.diag(np.exp(x)))
+    assert errors.max() < {"forward": 2e-2, "central": 2e-3, "richardson": 2e-3}[method]
+    assert (errors <= 3 * result.error).all()
 
 
 def test_one_shape_more():
@@ -299,7 +307,11 @@ def test_hess():
 @pytest.mark.parametrize(
     ("options", "kind", "said"),
     [
-        ({"method": "backward"}, ValueError, "`method` must be 'forward', 'central' or 'richardson'"),
+        (
+            {"method": "backward"},
+            ValueError,
+            "`method` must be one of 'forward', '2-point', 'central', '3-point', 'richardson'; it is 'backward'",
+        ),
         ({"method": 2}, ValueError, "`method`"),
         ({"rel_step": 0.0}, ValueError, "`rel_step` must be positive"),
         ({"abs_step": -1.0}, ValueError, "`abs_step` must be positive"),
@@ -307,7 +319,7 @@ def test_hess():
         ({"x_scale": [1.0, 2.0, 3.0]}, ValueError, "`x_scale`"),
         ({"abs_step": 1e-30}, ValueError, r"`abs_step` is too small.*x0\[0\]"),
         ({"abs_step": 1e305}, ValueError, "`abs_step` is too large"),
-        ({"noise": -1.0}, ValueError, "`noise` must be positive and finite; it is -1.0"),
+        ({"noise": -1.0}, ValueError, "`noise` must be a standard deviation, finite and >= 0; it is -1.0"),
         ({"noise": np.nan}, ValueError, "`noise`"),
         ({"noise": "x"}, TypeError, "`noise`"),
         ({"bounds": (2.0, 5.0)}, ValueError, "`x0` must be within `bounds`"),
@@ -555,6 +567,64 @@ def test_noise(level, method, offset, counted):
     assert (off <= result.error + 2e-2 * np.abs(coupled_hessian(x))).all()
     if level <= 1e-6 and method == "central":
         assert error(result.value, coupled_hessian(x)) < 30 * np.sqrt(level)
+
+
+def test_noise_estimated():
+    rng, x = np.random.default_rng(2), np.array([0.2, -0.4])
+    result = hessian(
+        lambda v: float(np.exp(v).sum() + 1e-7 * rng.standard_normal()), x, noise="estimate", full_output=True
+    )
+    errors = np.abs(result.value - np.diag(np.exp(x)))
+    assert errors.max() < 1e-2
+    assert (errors <= 3 * result.error).all()
+
+
+# Fast variation: the steps of richardson become as short as the diagonal asks for
+
+
+FAST = [
+    (lambda x: np.sin(20 * x), lambda x: -400 * np.sin(20 * x), -506.0),
+    (lambda x: np.sin(50 * x), lambda x: -2500 * np.sin(50 * x), 1e4),
+    (lambda x: np.sin(1e6 * x), lambda x: -1e12 * np.sin(1e6 * x), 0.3),
+    (lambda x: 1 / (1 - x), lambda x: 2 / (1 - x) ** 3, 1 - 1e-4),
+]
+
+
+@pytest.mark.parametrize(("f", "second", "x"), FAST)
+def test_richardson_finds_the_scale(f, second, x, counted):
+    fun = counted(lambda v: float(f(v[0]) + np.sum(v[1:] ** 2)))
+    result = hessian(fun, [x, 1.0, 1.0, 1.0, 1.0], method="richardson", full_output=True)
+    assert result.value[0, 0] == pytest.approx(second(x), rel=1e-4)
+    assert abs(result.value[0, 0] - second(x)) <= result.error[0, 0]
+    assert result.value[1, 1] == pytest.approx(2.0, abs=result.error[1, 1])
+    assert result.nfev == fun.nfev <= 4 * 30 + 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize(("f", "second", "x"), FAST)
+def test_richardson_says_so_where_its_calls_do_not_suffice(f, second, x, n, counted):
+    fun = counted(lambda v: float(f(v[0]) + np.sum(v[1:] ** 2)))
+    result = hessian(fun, [x, 1.0][:n], method="richardson", full_output=True)
+    assert result.nfev == fun.nfev <= 4 * (n * n + n) + 1
+    assert abs(result.value[0, 0] - second(x)) <= result.error[0, 0] or result.flag[0, 0] & Flag.noisy
+
+
+@pytest.mark.parametrize("x", np.random.default_rng(30).uniform(-1.5, 1.5, (10, 30)))
+def test_richardson_where_a_second_derivative_is_near_0(x, counted):
+    f = counted(rosen)
+    result = hessian(f, x, method="richardson", full_output=True)
+    exact = rosen_hess(x)
+    assert np.abs(result.value - exact).max() <= 1e-12 * np.abs(exact).max()
+    assert (np.abs(result.value - exact) <= result.error).all()
+    assert f.nfev == 3721
+    assert not result.flag.any()
+
+
+@pytest.mark.parametrize("x", [0.3, -0.7, 2.0])
+def test_richardson_says_where_its_steps_do_not_settle(x):
+    result = hessian(lambda v: abs(v[0] - x) ** 1.5, [x], method="richardson", full_output=True)
+    assert result.flag[0, 0] & Flag.noisy  # the second derivative is infinite
+    assert result.error[0, 0] > 0.1 * abs(result.value[0, 0])
 
 
 def test_noise_at_a_minimum_of_value_0():

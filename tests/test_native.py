@@ -547,8 +547,11 @@ def test_threads_give_the_same_hessian(n):
         numdiff.hessian_diagonal(callback.pointer, x0, workers=3), numdiff.hessian_diagonal(rosen, x0)
     )
     np.testing.assert_array_equal(numdiff.hess(callback.pointer, workers=3)(x0), numdiff.hessian(rosen, x0))
-    with pytest.raises(ValueError, match="`workers`"):
+    with pytest.raises(ValueError, match="`workers` cannot be given with `jac`"):
         numdiff.hessian(None, x0, jac=lambda x: x, workers=2)
+    for derivative in (numdiff.jacobian, numdiff.hessian):
+        with pytest.raises(ValueError, match="`workers` cannot be given with `sparsity`"):
+            derivative(callback.pointer, x0, sparsity=np.eye(x0.size), workers=2)
 
 
 def test_threads_of_an_executor_and_other_functions():

@@ -10,7 +10,6 @@ from scipy.optimize import rosen, rosen_der
 
 import numdiff
 from numdiff import Flag, gradient, jacobian
-from numdiff._kernels_py import LEVELS
 
 
 def richardson(fun, x, **options):
@@ -163,23 +162,6 @@ def test_noise_widens_steps_and_bars():
         gradient(lambda x: 0.0, [1.0], noise=-1)
     with pytest.raises(TypeError, match="`noise`.*'loud'"):
         gradient(lambda x: 0.0, [1.0], noise="loud")
-
-
-def test_extrapolate_is_bit_equal_and_neville():
-    c, py = (importlib.import_module(f"numdiff._kernels_{name}") for name in ("c", "py"))
-    x, outcomes = np.array([0.1, 0.7, -2.0]), []
-    for kernels in (c, py):
-        arrays = [np.zeros(3, np.intp), np.zeros((3, LEVELS)), np.zeros((3, LEVELS, 2)), np.zeros((3, LEVELS, 2))]
-        best = [np.zeros((3, 2)), np.full((3, 2), np.inf), np.zeros((3, 2))]
-        h = np.array([0.5, 0.3, 0.2])
-        for _ in range(6):
-            d = ((np.exp(x + h) - np.exp(x - h)) / (2 * h))[:, None] * [1.0, -3.0]
-            kernels.extrapolate(*arrays, h * h, d, np.repeat(2e-16 / h[:, None], 2, axis=1), *best)
-            h = h / 2
-        outcomes.append([array.tobytes() for array in (*arrays, *best)])
-        assert np.allclose(best[0], np.exp(x)[:, None] * [1.0, -3.0], rtol=1e-13)
-        assert np.all(np.abs(best[0] - np.exp(x)[:, None] * [1.0, -3.0]) <= best[1])
-    assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -4,32 +4,66 @@ Twin of src/*.c behind src/_kernels_c.pyx, file by file: same names, same order 
 numdiff.h is the contract of both. Arguments are trusted: the layer above has checked them.
 """
 
+from .coloring import LARGEST_FIRST, SMALLEST_LAST, color_columns, color_star, order_columns
+from .compressed import along, entries, entries_alone
+from .descent import (
+    BELOW_ERROR,
+    DIVERGED,
+    FTOL,
+    GTOL,
+    MAXITER,
+    NO_DECREASE,
+    NOT_FINITE,
+    OBSERVER_ENDED,
+    XTOL,
+    descend,
+    gradient_norm,
+    step,
+)
 from .difference import combine, difference
 from .elementwise import NEAR, move, quotient
 from .hessian import hessian_diagonal, hessian_mixed
 from .noise import noise_table
 from .point import INVALID, NO_STEP, NONFINITE, OVERFLOW, SUSPECT, WRITTEN
-from .richardson import APART, KINK, LEVELS, NOISY, Richardson, extrapolate
+from .richardson import APART, KINK, NOISY, Richardson
 
 __all__ = [
     "APART",
+    "BELOW_ERROR",
+    "DIVERGED",
+    "FTOL",
+    "GTOL",
     "INVALID",
     "KINK",
-    "LEVELS",
+    "LARGEST_FIRST",
+    "MAXITER",
     "NEAR",
     "NOISY",
     "NONFINITE",
+    "NOT_FINITE",
+    "NO_DECREASE",
     "NO_STEP",
+    "OBSERVER_ENDED",
     "OVERFLOW",
+    "SMALLEST_LAST",
     "SUSPECT",
     "WRITTEN",
+    "XTOL",
     "Richardson",
+    "along",
+    "color_columns",
+    "color_star",
     "combine",
+    "descend",
     "difference",
-    "extrapolate",
+    "entries",
+    "entries_alone",
+    "gradient_norm",
     "hessian_diagonal",
     "hessian_mixed",
     "move",
     "noise_table",
+    "order_columns",
     "quotient",
+    "step",
 ]

@@ -7,7 +7,6 @@ from math import copysign, frexp, inf, isfinite, ldexp, sqrt, trunc
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 EPS = float(np.finfo(np.float64).eps)  # DBL_EPSILON
 
@@ -52,34 +51,6 @@ def _add_row(level: int, z_old: Any, z: float, d: float, bar: float, t: Any, b: 
         t[j] = t_new = t_next
         b[j] = b_new = b_next
         before = correction
-
-
-def extrapolate(
-    levels: NDArray[np.intp],
-    zs: NDArray[np.float64],
-    table: NDArray[np.float64],
-    bars: NDArray[np.float64],
-    z: NDArray[np.float64],
-    d: NDArray[np.float64],
-    bar: NDArray[np.float64],
-    value: NDArray[np.float64],
-    error: NDArray[np.float64],
-    floor: NDArray[np.float64],
-) -> None:
-    """One more row of Neville's scheme for each sequence, in place: nd_extrapolate."""
-    count, m = d.shape
-    for k in range(count):
-        level, z_new = int(levels[k]), float(z[k])
-        z_old = zs[k].tolist()
-        for r in range(m):
-            t, b = table[k, :, r].tolist(), bars[k, :, r].tolist()
-            best = [float(value[k, r]), float(error[k, r]), float(floor[k, r])]
-            _add_row(level, z_old, z_new, float(d[k, r]), float(bar[k, r]), t, b, best)
-            table[k, :, r], bars[k, :, r] = t, b
-            value[k, r], error[k, r], floor[k, r] = best
-        zs[k, 1 : level + 1] = z_old[:level]
-        zs[k, 0] = z_new
-        levels[k] = level + 1
 
 
 Sample: TypeAlias = tuple[float, float, float, float]  # slope, bend, steepest, noise

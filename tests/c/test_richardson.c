@@ -1,4 +1,4 @@
-/* nd_richardson_next: against exact derivatives, at poles, kinks and noise. nd_extrapolate: polynomials by hand. */
+/* nd_richardson_next: against exact derivatives, at poles, kinks and noise. */
 #include "minunit.h"
 #include "numdiff.h"
 
@@ -149,21 +149,6 @@ static void a_value_that_is_no_number(void)
     CHECK_NEAR(limits[1].value, exp(x), 1e-12);
 }
 
-static void polynomials_end(void)
-{
-    /* d(h) = 1 + h^2 + h^4: three rows in z = h^2 give 1 */
-    ptrdiff_t levels = 0;
-    double zs[ND_LEVELS], table[ND_LEVELS], bars[ND_LEVELS], value = 0.0, error = MU_INF, floor = 0.0;
-    for (double h = 1.0; h > 0.1; h *= 0.5) {
-        const double z = h * h, d = 1.0 + z + z * z, bar = 0.0;
-        nd_extrapolate(1, 1, &levels, zs, table, bars, &z, &d, &bar, &value, &error, &floor);
-    }
-    CHECK_EQUAL(levels, 4);
-    CHECK_NEAR(value, 1.0, 1e-15);
-    CHECK_NEAR(table[2], 1.0, 1e-15);
-    CHECK_EQUAL(floor, 0.0);
-}
-
 int main(void)
 {
     RUN(smooth_functions);
@@ -174,6 +159,5 @@ int main(void)
     RUN(noise_widens_the_bar);
     RUN(two_values_at_once);
     RUN(a_value_that_is_no_number);
-    RUN(polynomials_end);
     return mu_report();
 }

@@ -1,0 +1,214 @@
+"""What the descents minimise: x0, fun and its gradient as the loops take them, with every call counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _difference
+from ._bounds import as_bounds
+from ._derivatives import OPTIONS
+from ._differentiate import check_options, differentiate, method_of
+from ._function import as_gradient, as_point, bind, describe, one_number
+from ._tree import Tree, as_tree
+
+Float = NDArray[np.float64]
+
+_WITH_VALUE = ("forward", "backward", "richardson")  # methods whose evaluations include that at x itself
+
+_LOOK = 16  # gradients: the error of the last of so many is computed in any case
+_CLEAR = 10.0  # times the last error: a gradient above that is clear of it
+
+
+@dataclass
+class Start:
+    """x0 as a new array of float64, and the way between such arrays and what the user gave.
+
+    Everything below works on arrays, of a tree on its flat vector.
+    """
+
+    x0: Float
+    moderate: bool
+    fun: Any
+    jac: Any
+    restore: Callable[[Float], Any]  # an array like x0 as what the user gets
+    tree: Tree | None
+
+
+def as_start(x0: Any, fun: Any, jac: Any) -> Start:
+    tree = as_tree(x0)
+    point, moderate = as_point(x0) if tree is None else (tree.x0, tree.moderate)
+    if point.size == 0:
+        raise ValueError("`x0` must have at least one component; it has none")
+    if tree is None:
+        return Start(point, moderate, fun, jac, _restored, None)
+    if fun is not None:
+        fun = tree.wrap_both(fun) if jac is True else tree.wrap(fun)
+    return Start(point, moderate, fun, tree.wrap_gradient(jac) if callable(jac) else jac, tree.unflatten, tree)
+
+
+def _restored(x: Float) -> Any:
+    return x if x.shape else x[()]
+
+
+class Objective:
+    """fun and its gradient, given or numerical.
+
+    Attributes
+    ----------
+    x0 : ndarray
+        The start, a private copy within the bounds.
+    value, gradient : callables (x, *args)
+        Neither converts what a user's function returned: see `values` and `gradients`.
+    limits : (lb, ub) flat, or None
+    nfev : int
+        Calls of fun that were made for numerical gradients.
+    error : ndarray of one element, or None
+        The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small.
+    free_values : bool
+        Whether fun is evaluated at x itself for the gradient.
+    """
+
+    def __init__(
+        self, fun: Any, x0: Any, args: Any, jac: Any, bounds: Any, options: dict[str, Any], gtol: float | None = None
+    ) -> None:
+        if isinstance(jac, str):
+            options, jac = {"method": jac, **options}, None
+        check_options(options, tuple(name for name in OPTIONS if name not in ("bounds", "indices")))
+        start = as_start(x0, fun, None if jac is False else jac)
+        self.x0, self.restore, self.tree, jac = start.x0, start.restore, start.tree, start.jac
+        self.options = self.flat_options(options)
+        if self.tree is not None:
+            bounds = self.tree.bounds(bounds) if isinstance(bounds, tuple) else bounds
+        if jac is not None and jac is not True and not callable(jac):
+            raise TypeError(f"`jac` must be callable, True, a method or None; it is {describe(jac)}")
+        if jac is not None and self.options:
+            name = next(iter(self.options))
+            raise ValueError(f"`{name}` is an option of the numerical gradient, but `jac` is given")
+        self.limits = as_limits(bounds, self.x0, start.moderate)
+        self.kwargs = kwargs = options.get("kwargs")
+        self.joint = jac is True
+        self.has_fun = start.fun is not None
+        if self.has_fun or jac is None or jac is True:
+            self.fun, self.args = bind(start.fun, args, kwargs)
+        else:
+            self.fun, self.args = _no_fun, bind(jac, args, kwargs)[1]
+        self.value: Callable[..., Any] = self.fun
+        self.gradient: Callable[..., Any]
+        self.numerical = jac is None
+        self.error: Float | None = None
+        self.nfev = 0
+        self._gtol, self._since = gtol, 0
+        self._known: Any = None  # of numerical gradients, and of fun that returns both: from the call before
+        if jac is None:
+            self.error = None if gtol is None else np.full(1, np.inf)
+            self.value, self.gradient = self._value, self._gradient
+            self.free_values = method_of(self.options.get("method", "central")) in _WITH_VALUE
+        elif jac is True:
+            self.value, self.gradient, self.free_values = self._first_of_both, self._second_of_both, True
+        else:
+            self.gradient, self.free_values = self.bound(jac), False
+        self.values = one_number
+
+    def flat_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Those of a derivative, but kwargs; of a tree for its flat vector."""
+        option = (lambda name, value: value) if self.tree is None else self.tree.option
+        return {name: option(name, value) for name, value in options.items() if name != "kwargs"}
+
+    def bound(self, function: Any) -> Callable[..., Any]:
+        """Another function of (x, *args) with the keywords of fun."""
+        return bind(function, self.args, self.kwargs)[0]
+
+    def alone(self, x: Float, *args: Any) -> float:
+        """fun at x, a new array, and nothing that the next gradient could take for its own."""
+        return self.values(self._both(x, *args)[0] if self.joint else self.fun(x, *args))
+
+    def gradients(self, value: Any) -> Float:
+        """What jac returned, as an array of float64 of x0's size."""
+        return np.ascontiguousarray(as_gradient(value, self.x0.shape), dtype=np.float64)
+
+    def _value(self, x: Float, *args: Any) -> float:
+        self._known = one_number(self.fun(x, *args))
+        return float(self._known)
+
+    def _gradient(self, x: Float, *args: Any) -> Float:
+        f0, self._known = self._known, None
+        if not np.isfinite(x).all() or (f0 is not None and not np.isfinite(f0)):
+            return np.full(x.size, np.nan)
+        bounds = None if self.limits is None else tuple(limit.reshape(x.shape) for limit in self.limits)
+        found = differentiate(
+            self.fun, x, True, f0=f0, bounds=bounds, args=args, with_error=self.error is not None, **self.options
+        )
+        self.nfev += found.run.nfev
+        slopes = found.rows[:, 0]
+        if self.limits is not None:
+            slopes = np.where(self.limits[0] == self.limits[1], 0.0, slopes)  # fixed: no derivative, and none needed
+        if self.error is not None:
+            self._look(found, slopes)
+        return slopes
+
+    def _look(self, found: Any, slopes: Float) -> None:
+        """Update the error of the gradient; computed where it may matter, as that takes longer than a gradient does."""
+        assert self.error is not None
+        assert self._gtol is not None
+        norm_of = _difference.kernels.gradient_norm
+        self._since += 1
+        if self.limits is None and self._since < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
+            return
+        self._since = 0
+        self.error[0] = norm_of(np.nan_to_num(found.error[:, 0], posinf=np.inf))
+
+    def _both(self, x: Float, *args: Any) -> tuple[Any, Any]:
+        both = self.fun(x, *args)
+        if not isinstance(both, tuple | list) or len(both) != 2:
+            raise TypeError(f"with jac=True `fun` must return its value and gradient; it returned {describe(both)}")
+        return both[0], both[1]
+
+    def _first_of_both(self, x: Float, *args: Any) -> Any:
+        value, self._known = self._both(x, *args)
+        return value
+
+    def _second_of_both(self, x: Float, *args: Any) -> Any:
+        known, self._known = self._known, None
+        if known is None:
+            self.nfev += 1
+            known = self._both(x, *args)[1]
+        return known
+
+    def on_copies(self) -> None:
+        """From now on fun and its gradient get a copy of x of their own in every call."""
+        for name in ("value", "gradient"):
+            setattr(self, name, partial(_on_copy, getattr(self, name)))
+
+
+def _on_copy(fun: Callable[..., Any], x: Float, *args: Any) -> Any:
+    return fun(x.copy(), *args)
+
+
+def _no_fun(x: Float, *args: Any) -> float:
+    return np.nan
+
+
+def as_limits(bounds: Any, x0: Float, moderate: bool) -> tuple[Float, Float] | None:
+    """`bounds` of a descent: (lb, ub), an object with lb and ub, or a list of pairs (min, max), None for no bound."""
+    if bounds is None:
+        return None
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        bounds = (bounds.lb, bounds.ub)
+        if x0.shape:
+            bounds = tuple(np.broadcast_to(limit, x0.shape) for limit in bounds)
+    elif isinstance(bounds, list):
+        if len(bounds) != x0.size or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in bounds):
+            raise ValueError(
+                f"`bounds` must be a tuple (lb, ub), or a list of a pair (min, max) for each of {x0.size} components; "
+                f"it is {bounds!r}"
+            )
+        lb = [-np.inf if low is None else low for low, _ in bounds]
+        ub = [np.inf if high is None else high for _, high in bounds]
+        bounds = (np.reshape(lb, x0.shape), np.reshape(ub, x0.shape))
+    return as_bounds(bounds, x0, moderate)

@@ -1,0 +1,413 @@
+"""jacobian and hessian with sparsity=: random structures against dense results, missing entries, counts, bounds."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stn
+from scipy import sparse
+from scipy.optimize import approx_fprime, least_squares, rosen, rosen_der, rosen_hess
+from scipy.optimize._numdiff import group_columns
+
+from numdiff import Flag, color_columns, grad, hess, hessian, jac, jacobian
+from numdiff._stencils import central, forward
+
+
+def function_of(structure, seed=0):
+    """A function whose Jacobian has this structure, and nowhere a zero in it."""
+    rng = np.random.default_rng(seed)
+    A, B = (rng.uniform(0.5, 2.0, structure.shape) * structure for _ in range(2))
+    return lambda x: A @ np.sin(x) + (B @ x) * (A @ x)
+
+
+def broyden(x):
+    y = (3 - 2 * x) * x + 1
+    y[1:] -= x[:-1]
+    y[:-1] -= 2 * x[1:]
+    return y
+
+
+def tridiagonal(n):
+    return sparse.diags_array([1.0, 1.0, 1.0], offsets=[-1, 0, 1], shape=(n, n)).tocsc()
+
+
+def broyden_jacobian(x):
+    n = x.size
+    return np.diag(3 - 4 * x) - np.eye(n, k=-1) - 2 * np.eye(n, k=1)
+
+
+structures = st.tuples(st.integers(1, 8), st.integers(1, 8)).flatmap(lambda shape: stn.arrays(bool, shape))
+points = st.integers(0, 1000).map(lambda seed: np.random.default_rng(seed).normal(size=8))
+BOUNDS = {
+    "free": lambda x: None,
+    "at": lambda x: (x, np.inf),
+    "close": lambda x: (x - 1e-9, x + 1e-7),
+    "some": lambda x: (np.where(np.arange(x.size) % 2, x, -9e9), 9e9),
+    "fixed": lambda x: (np.where(np.arange(x.size) % 3, -9.0, x), np.where(np.arange(x.size) % 3, 9.0, x)),
+}
+
+
+@given(structures, points, st.sampled_from(["forward", "backward", "central"]), st.sampled_from(list(BOUNDS)))
+def test_random_structures_give_the_dense_jacobian(structure, points, method, bounds):
+    x, fun = points[: structure.shape[1]], function_of(structure)
+    limits = BOUNDS[bounds](x)
+    dense = jacobian(fun, x, method=method, bounds=limits)
+    found = jacobian(fun, x, method=method, bounds=limits, sparsity=structure, full_output=True)
+    # The columns moved at once change nothing in a row but what that row depends on: the bits are those of one by one.
+    assert np.array_equal(found.value.toarray()[structure], dense[structure], equal_nan=True)
+    assert found.value.toarray()[~structure].tolist() == [0.0] * int((~structure).sum())
+    assert isinstance(found.value, sparse.csr_array)
+    flags = jacobian(fun, x, method=method, bounds=limits, full_output=True).flag
+    assert np.array_equal(found.flag.toarray()[structure], flags[structure])
+
+
+@given(structures.filter(np.any), points, st.sampled_from(["forward", "central"]), st.data())
+def test_a_missing_entry_is_an_error(structure, points, method, data):
+    x, fun = points[: structure.shape[1]], function_of(structure)
+    i, j = data.draw(st.sampled_from(np.argwhere(structure).tolist()))
+    less = structure.copy()
+    less[i, j] = False
+    with pytest.raises(ValueError, match=rf"`sparsity` misses an entry: value {i} of `fun` changes with x0\[{j}\]"):
+        jacobian(fun, x, method=method, sparsity=less)
+
+
+def test_tridiagonal_jacobian_in_four_evaluations(counted):
+    x = np.linspace(0.0, 1.0, 1000)
+    for options, calls in (
+        ({"method": "forward", "check_sparsity": False}, 4),
+        ({"method": "forward"}, 5),
+        ({"method": "forward", "f0": broyden(x)}, 4),
+        ({"check_sparsity": False}, 6),
+        ({}, 8),
+        ({"order": 4, "check_sparsity": False}, 12),
+        ({"full_output": True}, 9),
+    ):
+        fun = counted(broyden)
+        found = jacobian(fun, x, sparsity=tridiagonal(1000), **options)
+        assert fun.nfev == calls
+        if "full_output" in options:
+            assert found.nfev == calls
+            exact = broyden_jacobian(x)
+            assert (np.abs(found.value.toarray() - exact) <= found.error.toarray()).all()
+        else:
+            assert np.abs(found.toarray() - broyden_jacobian(x)).max() < (1e-7 if "method" in options else 1e-9)
+
+
+def test_every_kind_of_structure_and_groups():
+    x = np.linspace(-1.0, 1.0, 12)
+    S = tridiagonal(12)
+    expected = jacobian(broyden, x, sparsity=S)
+    twice = sparse.coo_array(
+        (np.ones(2 * S.nnz + 1), [np.append(np.tile(a, 2), b) for a, b in zip(S.nonzero(), (0, 5), strict=True)]),
+        shape=S.shape,
+    )
+    zero = twice.copy()
+    zero.data[-1] = 0.0
+    for given_ in (S.tocsr(), S.toarray(), S.toarray().tolist(), S.astype(bool), sparse.csr_matrix(S), zero,
+                   (S, np.arange(12) % 3), [S, (np.arange(12) % 3).tolist()], (S, group_columns(S)),
+                   (S, color_columns(S, order="smallest-last"))):  # fmt: skip
+        found = jacobian(broyden, x, sparsity=given_)
+        assert isinstance(found, sparse.csr_array)
+        assert np.array_equal(found.toarray(), expected.toarray())
+    assert jacobian(broyden, x, sparsity=twice).nnz == S.nnz + 1  # more than needed does no harm
+
+
+def test_the_structure_given_stays_as_it_was():
+    S = tridiagonal(5).tocsr()
+    copy = S.copy()
+    found = jacobian(broyden, np.ones(5), sparsity=S)
+    found.data[:] = found.indices[:] = found.indptr[:] = 0
+    assert (S != copy).nnz == 0
+    assert np.array_equal(S.indptr, copy.indptr)
+
+
+def test_empty_rows_and_columns():
+    fun = lambda x: np.array([x[1] ** 2, 0.0 * x[0], x[1] * x[3]])  # noqa: E731
+    S = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]])
+    found = jacobian(fun, [5.0, 2.0, 7.0, 3.0], sparsity=S)
+    assert np.allclose(found.toarray(), [[0, 4, 0, 0], [0, 0, 0, 0], [0, 3, 0, 2]])
+    assert found.nnz == 3
+    assert jacobian(lambda x: np.zeros(3), np.ones(2), sparsity=np.zeros((3, 2))).nnz == 0
+    assert jacobian(lambda x: np.zeros(0), np.ones(2), sparsity=np.zeros((0, 2))).shape == (0, 2)
+    assert jacobian(lambda x: np.zeros(3), np.zeros(0), sparsity=np.zeros((3, 0))).shape == (3, 0)
+    assert jacobian(lambda x: float(x[0] ** 2), np.ones(2), sparsity=[[1, 0]]).data == pytest.approx(2)
+    with pytest.raises(ValueError, match="misses an entry"):
+        jacobian(lambda x: np.array([x[0], x[1]]), np.ones(2), sparsity=np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "options", "error", "message"),
+    [
+        (np.eye(4), {}, ValueError, r"a column for each component of `x0`, 3; it has shape \(4, 4\)"),
+        (np.ones((2, 3)), {}, ValueError, r"a row for each value of `fun`, 3; it has shape \(2, 3\)"),
+        (np.ones((2, 3)), {"f0": [1.0, 2.0, 3.0]}, ValueError, "a row for each value of `fun`, 3"),
+        (np.ones(3), {}, ValueError, "`sparsity` must be a matrix"),
+        ("all", {}, TypeError, "`sparsity` must be a sparse or dense matrix"),
+        ((np.ones((3, 3)), [0, 0, 1]), {}, ValueError, "columns 0 and 1 are in group 0, but both .* row 0"),
+        ((np.eye(3), [0, 1]), {}, ValueError, "groups must be 3 integers"),
+        ((np.eye(3), [0, -1, 1]), {}, ValueError, "groups must be 3 integers from 0 up"),
+        (np.eye(3), {"method": "richardson"}, ValueError, "`method` must be one of 'forward'"),
+        (np.eye(3), {"noise": 0.1}, ValueError, "cannot be given with `sparsity`"),
+        (np.eye(3), {"indices": [0]}, ValueError, "cannot be given with `sparsity`"),
+    ],
+)
+def test_errors(sparsity, options, error, message):
+    with pytest.raises(error, match=message):
+        jacobian(lambda x: x * x, np.arange(3.0), sparsity=sparsity, **options)
+
+
+def test_funs_own_exception_passes():
+    def fun(x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        jacobian(fun, np.ones(2), sparsity=np.eye(2))
+
+
+def test_a_function_that_keeps_or_writes_its_argument():
+    seen = []
+
+    def fun(x):
+        seen.append(x)
+        y = x * x
+        x[:] = 7.0
+        return y
+
+    x0 = np.arange(3.0)
+    assert np.allclose(jacobian(fun, x0, sparsity=np.eye(3)).toarray(), np.diag(2 * x0))
+    assert x0.tolist() == [0.0, 1.0, 2.0]
+    assert len({id(x) for x in seen}) == len(seen)
+
+
+def test_a_returned_buffer_is_read_at_once():
+    buffer = np.empty(4)
+
+    def fun(x):
+        np.multiply(x, x, out=buffer)
+        return buffer
+
+    assert np.allclose(jacobian(fun, np.arange(4.0), sparsity=np.eye(4)).toarray(), np.diag(2 * np.arange(4.0)))
+
+
+def test_a_false_doubt_is_cleared(counted):
+    # x^2 at 0: the forward differences are all truncation, and so is the check
+    for n in (5, 50):
+        fun = counted(lambda x: x**2)
+        found = jacobian(fun, np.zeros(n), method="forward", sparsity=np.eye(n))
+        assert np.abs(found.toarray()).max() < 2e-8
+        assert fun.nfev <= 3 + (31 if n == 5 else 9)
+
+
+@pytest.mark.parametrize("method", ["forward", "central"])
+def test_a_missing_entry_among_false_doubts(method):
+    # Every row is in doubt, and without a check of its own the missing entry would be taken for one more parabola.
+    for n, reach in ((12, 0), (60, 0), (60, 1), (200, 1)):
+        S = np.tri(n, k=reach) - np.tri(n, k=-reach - 1)
+        for seed in range(5):
+            i, j = np.random.default_rng(seed).choice(n, 2, replace=False)
+            if S[i, j]:
+                continue
+
+            def fun(x, i=i, j=j, S=S):
+                y = S @ x**2
+                y[i] += x[j]
+                return y
+
+            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[{j}\]"):
+                jacobian(fun, np.zeros(n), method=method, sparsity=S)
+
+
+def test_the_end_of_a_domain_as_in_the_dense_case():
+    x = np.array([1e-9, 1.0, 2.0, 0.0])
+    fun = lambda x: np.append(np.log(x[:3]), x[3] ** 2)  # noqa: E731
+    with np.errstate(all="ignore"):
+        for method in ("forward", "central"):
+            found = jacobian(fun, x, method=method, sparsity=np.eye(4), full_output=True)
+            dense = jacobian(fun, x, method=method, full_output=True)
+            assert np.array_equal(found.value.diagonal(), dense.value.diagonal())
+            assert np.array_equal(found.flag.diagonal(), dense.flag.diagonal())
+            assert found.value.diagonal()[:3] * x[:3] == pytest.approx(1, rel=1e-2)
+            assert "[0, 0] shrunk" in repr(found)
+
+
+def test_values_in_less_than_float64():
+    found = jacobian(lambda x: np.float32(x * x), np.arange(1.0, 4.0), sparsity=np.eye(3), full_output=True)
+    assert found.value.diagonal() == pytest.approx(2 * np.arange(1.0, 4.0), rel=1e-3)
+    assert (found.flag.diagonal() == Flag.low_precision).all()
+
+
+def test_x0_of_two_dimensions():
+    found = jacobian(lambda x: (x * x).ravel(), np.ones((2, 3)), sparsity=np.eye(6), full_output=True)
+    assert found.value.diagonal() == pytest.approx(np.full(6, 2.0))
+    assert found.step.shape == (2, 3)
+
+
+def test_many_groups_are_taken_in_parts(monkeypatch):
+    import numdiff._compressed
+
+    x, S = np.linspace(0.1, 1.0, 9), np.ones((9, 9))
+    fun = function_of(S)
+    expected = jacobian(fun, x, sparsity=S, bounds=(x, 9.0), full_output=True)
+    monkeypatch.setattr(numdiff._compressed, "_AT_ONCE", 40)
+    found = jacobian(fun, x, sparsity=S, bounds=(x, 9.0), full_output=True)
+    assert np.array_equal(found.value.toarray(), expected.value.toarray())
+    assert np.array_equal(found.error.toarray(), expected.error.toarray())
+
+
+# ---------------------------------------------------------------------------------------------------- the kernels
+
+
+@given(structures.filter(np.any), st.sampled_from([forward(1), forward(2), central(2), central(4)]), st.data())
+def test_both_backends_give_the_same_bits(structure, stencil, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    m, n = structure.shape
+    by_rows = sparse.csr_array(structure)
+    lists = by_rows.indptr.astype(np.intp), by_rows.indices.astype(np.intp)
+    groups = rng.integers(0, 4, n)
+    x, h, entries, step = rng.normal(size=n), rng.normal(size=n), rng.normal(size=by_rows.nnz), rng.normal(size=n)
+    entries[0] = data.draw(st.sampled_from([1.0, np.nan, np.inf]))
+    calls = sum(offset != 0 for offset in stencil[0])
+    values, f0 = rng.normal(size=(2, calls, m)), rng.normal(size=m)
+    values[0, 0, 0] = data.draw(st.sampled_from([1.0, np.nan]))
+    chosen = data.draw(st.sampled_from([None, rng.uniform(size=n) < 0.5]))
+    results = []
+    for name in ("c", "py"):
+        kernels = importlib.import_module(f"numdiff._kernels_{name}")
+        alone, out, sums = np.zeros(by_rows.nnz, bool), np.zeros(by_rows.nnz), np.empty((3, m))
+        shared = kernels.entries_alone(*lists, groups, alone)
+        remarks = kernels.entries(*lists, groups, 1, stencil, chosen, x, h, f0, values, out)
+        kernels.along(*lists, entries, step, x, sums)
+        assert shared == np.count_nonzero(~alone)
+        results.append((alone.tobytes(), out.tobytes(), sums.tobytes(), remarks))
+    assert results[0] == results[1]
+
+
+# ---------------------------------------------------------------------------------------------------- Hessians
+
+
+def hessian_function(structure, seed=0):
+    """f, its gradient, for a symmetric structure with a full diagonal."""
+    rng = np.random.default_rng(seed)
+    A = np.triu(rng.uniform(0.5, 2.0, structure.shape) * structure, 1)
+
+    def fun(x):
+        return float(np.sin(x) @ A @ np.cos(x) + np.exp(x).sum())
+
+    def jac(x):
+        return np.cos(x) * (A @ np.cos(x)) - np.sin(x) * (A.T @ np.sin(x)) + np.exp(x)
+
+    return fun, jac
+
+
+symmetric = st.integers(1, 8).flatmap(lambda n: stn.arrays(bool, (n, n))).map(lambda S: S | S.T | (np.eye(len(S)) > 0))
+
+
+@given(symmetric, points, st.sampled_from(["forward", "central"]), st.sampled_from(["free", "some", "fixed"]))
+def test_random_structures_give_the_dense_hessian(structure, points, method, bounds):
+    x = points[: len(structure)]
+    limits = BOUNDS[bounds](x)
+    fun, jac = hessian_function(structure)
+    options = {"method": method, "bounds": limits}
+    found = hessian(fun, x, sparsity=structure, full_output=True, **options)
+    dense = hessian(fun, x, full_output=True, **options)
+    assert np.array_equal(found.value.toarray()[structure], dense.value[structure], equal_nan=True)
+    assert np.array_equal(found.flag.toarray()[structure], dense.flag[structure])
+    found = hessian(None, x, jac=jac, sparsity=structure, **options).toarray()
+    assert np.array_equal(found, found.T, equal_nan=True)
+    tolerance = 1e-6 if method == "forward" or limits is not None else 1e-8
+    dense = hessian(None, x, jac=jac, **options)
+    assert np.allclose(found[structure], dense[structure], atol=tolerance, equal_nan=True)
+
+
+@given(symmetric, points, st.data())
+def test_a_missing_entry_of_a_hessian_is_an_error(structure, points, data):
+    x = points[: len(structure)]
+    fun, jac = hessian_function(structure)
+    i, j = data.draw(st.sampled_from(np.argwhere(structure).tolist()))
+    less = structure.copy()
+    less[i, j] = less[j, i] = False
+    with pytest.raises(ValueError, match="`sparsity` misses an entry: component"):
+        hessian(None, x, jac=jac, sparsity=less)
+    what = r"fun has a mixed second derivative by" if i != j else "the second derivative by"
+    with pytest.raises(ValueError, match=f"`sparsity` misses an entry: {what}"):
+        hessian(fun, x, sparsity=less)
+
+
+def test_a_small_missing_pair_among_many_large_ones():
+    n = 150
+    x, S = np.linspace(-1.0, 1.5, n), tridiagonal(n)
+    for seed in range(4):
+        i, j = np.random.default_rng(seed).choice(n, 2, replace=False)
+        with pytest.raises(ValueError, match=rf"mixed second derivative by x0\[({i}|{j})\] and x0\[({i}|{j})\]"):
+            hessian(lambda x, i=i, j=j: rosen(x) + x[i] * x[j], x, sparsity=S)
+
+
+def test_calls_of_a_hessian(counted):
+    n = 20
+    x, S = np.linspace(0.5, 1.5, n), tridiagonal(n)
+    for options, calls in (
+        ({}, 2 * n + 1 + 2 * (n - 1) + 2),
+        ({"check_sparsity": False}, 2 * n + 1 + 2 * (n - 1)),
+        ({"method": "forward", "check_sparsity": False}, 2 * n + 1 + n - 1),
+    ):
+        fun = counted(rosen)
+        found = hessian(fun, x, sparsity=S, full_output=True, **options)
+        assert fun.nfev == found.nfev == calls
+    for method, calls in (("forward", 5), ("central", 8)):
+        jac = counted(rosen_der)
+        found = hessian(None, x, jac=jac, method=method, sparsity=S)
+        assert jac.nfev == calls
+        assert np.allclose(found.toarray(), rosen_hess(x), rtol=1e-6, atol=1e-3 if method == "forward" else 1e-6)
+    assert (np.abs(found.toarray() - rosen_hess(x)) < 1e-6).all()
+
+
+def test_an_arrow_takes_two_groups(counted):
+    n = 30
+    S = np.eye(n)
+    S[0] = S[:, 0] = 1
+    jac = counted(lambda x: np.append(x[1:] @ x[1:] + x[0], 2 * x[0] * x[1:] + np.exp(x[1:])))
+    x = np.linspace(-1.0, 1.0, n)
+    found = hessian(None, x, jac=jac, sparsity=S, check_sparsity=False).toarray()
+    assert jac.nfev == 4
+    exact = np.diag(np.append(1.0, 2 * x[0] + np.exp(x[1:])))
+    exact[0, 1:] = exact[1:, 0] = 2 * x[1:]
+    assert np.allclose(found, exact, atol=1e-9)
+
+
+def test_errors_of_a_hessian():
+    fun = lambda x: x @ x  # noqa: E731
+    for sparsity, options, message in (
+        (np.ones((2, 3)), {}, r"the Hessian's shape, \(2, 2\)"),
+        ([[1, 1], [0, 1]], {}, "symmetric"),
+        ([[1, 1], [0, 1]], {"jac": lambda x: 2 * x}, "symmetric"),
+        ((np.ones((2, 2)), [0, 0]), {"jac": lambda x: 2 * x}, "columns 0 and 1 are in group 0"),
+        (np.eye(2), {"method": "richardson"}, "`method` must be one of"),
+        (np.eye(2), {"noise": 0.1}, "`noise` cannot be given with `sparsity`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            hessian(fun, np.ones(2), sparsity=sparsity, **options)
+    with pytest.raises(TypeError, match="`jac` must be callable"):
+        hessian(fun, np.ones(2), jac=True, sparsity=np.eye(2))
+
+
+def test_scipy_agrees():
+    x = np.linspace(0.0, 1.0, 9)
+    assert np.allclose(jacobian(broyden, x, sparsity=tridiagonal(9)).toarray(), approx_fprime(x, broyden), atol=1e-6)
+
+
+def test_callables_take_a_structure(counted):
+    x, S = np.linspace(0.5, 1.5, 9), tridiagonal(9)
+    fun = counted(broyden)
+    J = jac(fun, method="forward", sparsity=(S, color_columns(S)), check_sparsity=False)
+    assert np.array_equal(J(x).toarray(), jacobian(broyden, x, method="forward"))
+    assert fun.nfev == 4
+    H = hess(None, jac=rosen_der, sparsity=S)
+    assert np.allclose(H(x).toarray(), rosen_hess(x))
+    solved = least_squares(broyden, np.full(9, -1.0), jac=jac(broyden, sparsity=(S, color_columns(S))))
+    assert solved.cost < 1e-16
+    with pytest.raises(TypeError, match="unknown option `sparsity`"):
+        grad(rosen, sparsity=S)
