@@ -53,7 +53,7 @@ def bars(
 ) -> Float:
     """The errors of the first derivatives rows, (count, m), from fun's values: a list of (count, m), and f0, if known.
 
-    h is (count, 1) or (count, m).
+    h and scale are (count, 1) or (count, m).
     """
     offsets, weights, denominator = stencil
     with np.errstate(all="ignore"):
@@ -65,7 +65,7 @@ def bars(
         amplified = sum(map(abs, weights)) / (denominator * (offsets[-1] - offsets[0]) * length)
         # Rounding of the values, and of x before anything is done with it.
         rounding = np.maximum(eps * size + EPS * np.abs(x)[:, None] * np.abs(rows), _NOISE * noise)
-        varies = _VARIES * scale[:, None]
+        varies = _VARIES * scale
         slope = np.abs(rows)
         if offsets[0] == -offsets[-1]:
             rise = _rise(0.5 * (values[0] + values[-1]), length[:, 0], f0)

@@ -14,7 +14,7 @@ from . import _complex, _richardson
 from ._bars import bars
 from ._bounds import as_bounds
 from ._difference import Run, first_point
-from ._domain import Rescue, suspect
+from ._domain import Rescue, mended_scale, suspect
 from ._function import as_indices, as_noise, as_point, bind, check_kwargs, numbers
 from ._kernels_py import NONFINITE
 from ._noise import OK, estimate_noise
@@ -260,7 +260,7 @@ class _Differences:
         if plan.not_free is not None:
             steps_taken = np.where(plan.not_free, np.nan, steps_taken)
         flags = None if plan.flags is None else np.repeat(plan.flags[:, None], shape[1], axis=1)
-        suspects = suspect(run, plan, rows)
+        suspects = suspect(run, plan, rows, self.options.of(self.index))
         if (remarks & NONFINITE and not np.isfinite(rows).all()) or suspects is not None:
             steps_taken = np.repeat(steps_taken[:, None], shape[1], axis=1)
             flags = np.zeros(shape, np.intp) if flags is None else flags
@@ -268,6 +268,8 @@ class _Differences:
             chosen = np.flatnonzero(wanting.any(axis=1))
             rescue = Rescue(run, plan.take(chosen), rows[chosen], steps_taken[chosen], flags[chosen])
             rescue.search(None if suspects is None else suspects[chosen])
+            if kept is not None:  # the values behind a mended row are others
+                kept[chosen] = np.where((rescue.rows != rows[chosen])[:, None], np.nan, kept[chosen])
             rows[chosen], steps_taken[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
         if self.kind == "richardson":
             assert kept is not None
@@ -320,7 +322,9 @@ class _Differences:
     def _bars(self, plan: Plan, rows: Float, steps_taken: Float, kept: Float) -> Float:
         """Error bars of single differences; where the step had to be mended, with the size of fun at x0."""
         run = self.run
-        scale = plan.scale(self.own.of(self.index).x_scale)
+        scale = plan.scale(self.own.of(self.index).x_scale)[:, None]
+        if steps_taken.ndim == 2:
+            scale = mended_scale(plan, steps_taken, scale)
         error = np.full(rows.shape, np.nan)
         for chosen, stencil in plan.groups():
             values = [kept[chosen, j] for j in range(sum(offset != 0.0 for offset in stencil[0]))]
