@@ -205,6 +205,16 @@ def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None
     return found.noise if found.status == OK else 0.0
 
 
+def precision(run: Run, order: int) -> float:
+    """The relative error of fun's values that steps are made for: rounding, or the noise beside |f0|."""
+    eps = run.eps or EPS
+    if not run.noise:
+        return eps
+    size = float(np.max(np.abs(run.need_f0()), initial=0.0))
+    relative = run.noise / size if size > run.noise else 1.0
+    return min(max(eps, relative), _LONGEST ** (order + 1))
+
+
 class _Differences:
     """Forward, backward or central differences, and what is made of them."""
 
@@ -228,11 +238,7 @@ class _Differences:
 
     def _make_plan(self, options: StepOptions) -> Plan:
         run, kind = self.run, "central" if self.kind == "richardson" else self.kind
-        eps = run.eps or EPS
-        if run.noise:
-            size = float(np.max(np.abs(run.f0), initial=0.0))
-            relative = run.noise / size if size > run.noise else 1.0
-            eps = min(max(eps, relative), _LONGEST ** (self.order + 1))
+        eps = precision(run, self.order)
         return make_plan(kind, self.order, run.x0, self.index, options, self.limits, eps)
 
     def found(self, with_error: bool) -> Found:

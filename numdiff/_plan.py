@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,9 @@ class Plan:
         """The plan of some of the components."""
         arrays: tuple[Any, ...] = (self.lb, self.ub, self.one_sided, self.not_free, self.flags)
         parts: list[Any] = [None if array is None else array[chosen] for array in arrays]
+        names = "index", "x", "h", "lb", "ub", "one_sided", "not_free", "flags"
         own = self.coordinates[chosen], self.x[chosen], self.h[chosen]
-        return Plan(self.kind, self.order, *own, self.longest_at_0, *parts)
+        return replace(self, **dict(zip(names, (*own, *parts), strict=True)))
 
     def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
         """The free components by stencil."""
