@@ -18,7 +18,7 @@ from ._domain import Rescue, mended_scale, suspect
 from ._function import as_indices, as_noise, as_point, bind, check_kwargs, numbers
 from ._kernels_py import NONFINITE
 from ._noise import OK, estimate_noise
-from ._plan import Plan, StepOptions, make_plan
+from ._plan import Plan, StepOptions, lost_step, make_plan
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
 from ._steps import EPS, steps
@@ -190,8 +190,8 @@ def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None
     Of a function of several values, the root mean square: that of one sum of them with fixed signs.
     """
     given = as_noise(noise)
-    if given is not None:
-        return given
+    if given is not None or run.x0.size == 0:
+        return given or 0.0
 
     def one_value(x: Float) -> float:
         value = numbers(run.fun(x, *run.args))
@@ -232,8 +232,13 @@ class _Differences:
         if kind == "richardson":  # a step asked for is that of its first candidate
             self.options = StepOptions(None, None, options.x_scale)
             if not options.default:
-                first = steps(run.x0.reshape(-1), 0.0, options.rel_step, options.abs_step, options.x_scale)
-                self.options = replace(self.options, abs_step=_richardson.reference_step(run, first, options.x_scale))
+                flat = run.x0.reshape(-1)
+                first = steps(flat, 0.0, options.rel_step, options.abs_step, options.x_scale)
+                reference = _richardson.reference_step(run, first, options.x_scale)
+                lost = np.flatnonzero(flat + reference == flat)
+                if lost.size and (index is None or np.isin(lost, index).any()):
+                    raise lost_step(run.x0, None, flat, reference, options, first)
+                self.options = replace(self.options, abs_step=reference)
         self.plan = self._make_plan(self.options)
 
     def _make_plan(self, options: StepOptions) -> Plan:

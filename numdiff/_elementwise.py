@@ -172,8 +172,8 @@ class Elementwise:
                 else:  # fun may return the same array the next time
                     np.copyto(first, array)
                 del array, value
-                if (getrefcount(points), getrefcount(work)) != before:
-                    points = np.empty(self.shape)  # fun has kept the other
+                if (getrefcount(points), getrefcount(work)) != before or not points.flags.writeable:
+                    points = np.empty(self.shape)  # fun has kept the other, or made it read-only
         out = array if mine else left if left_mine else np.empty(self.shape)
         remarks = kernels.quotient(x, relative, x_scale, stencil, steepest, left, array, out)
         sweep = None

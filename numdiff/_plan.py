@@ -191,8 +191,12 @@ def make_plan(
     )  # fmt: skip
 
 
-def lost_step(x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions) -> ValueError:
-    """The error for a step that is lost in rounding."""
+def lost_step(
+    x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions, given: Float | None = None
+) -> ValueError:
+    """The error for a step that is lost in rounding; given: the steps asked for, of which h are made."""
     k = int(np.flatnonzero(x + h == x)[0])
     where = component("x0", k if index is None else int(index[k]), x0.shape)
-    return ValueError(f"`{options.named}` is too small: the step {abs(h[k])} is lost in rounding at {where} = {x[k]}")
+    made = "" if given is None else f", or one that is made of it, {abs(h[k])},"
+    step = abs(h[k]) if given is None else given[k]
+    return ValueError(f"`{options.named}` is too small: the step {step}{made} is lost in rounding at {where} = {x[k]}")

@@ -371,3 +371,15 @@ def test_the_quick_way_gives_the_bits_of_the_general_one():
         for fun in (np.tanh, np.cos, lambda x: x**2 / 100):
             quick = derivative(fun, x, method=method)
             assert np.array_equal(quick, derivative(fun, x, method=method, full_output=True).value)
+
+
+def test_fun_may_make_its_argument_read_only(backend):
+    def fun(x):
+        value = np.sin(x)
+        x.setflags(write=False)
+        return value
+
+    x = np.array([1.0, 2.0])
+    assert np.array_equal(derivative(fun, x), derivative(np.sin, x))
+    assert np.array_equal(derivative(fun, x, method="forward"), derivative(np.sin, x, method="forward"))
+    assert x.flags.writeable
