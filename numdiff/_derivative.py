@@ -97,8 +97,8 @@ def derivative(
         x, a step or a bound that is no real number; fun returns None, a bool, text or a complex number; n or order no
         integer.
     ValueError
-        fun is not elementwise (a number returned for an array is an error too); n, order or method unknown; x with nan
-        or inf, or outside the bounds by more than rounding; steps not positive, or too small to be felt.
+        fun returns another shape than x's (a number for an array, too); n, order or method unknown; x with nan or inf,
+        or outside the bounds by more than rounding; steps not positive, or too small to be felt.
 
     Notes
     -----
@@ -110,11 +110,17 @@ def derivative(
     - where fun is not finite at a point of the stencil: at x, and with smaller steps, then to one side; where that does
       not help, that element is nan. Flags say so;
     - at x, for elements with a derivative above 40 n! / x_scale^n where fun changes sign: 1/x at 0 is nan;
-    - with smaller steps, for elements with such a derivative that are within 32 h of 0 or of a bound: ln at 1e-5.
+    - with smaller steps, for elements with such a derivative that are within 32 h of 0 or of a bound: ln at 1e-5;
+    - with full_output, the stencil once more with h / 8, for elements with such a derivative at 0, at a bound or where
+      one side only has served: what that changes is in the error. Where the derivative grows by more than a fifth, it
+      may be infinite, as that of sqrt and cbrt at 0 is: the error is inf, and the flag says kink.
 
     In these last calls the other elements stay at x, and NumPy's warnings are silenced: nobody asked for those points.
     In all others fun's warnings are its own. A central difference does not evaluate fun at x: of a pole with one sign
     (1/x^2 at 0), a kink or a jump it knows nothing.
+
+    Only the shape of what fun returns is checked: of a fun that keeps it but is not elementwise (numpy.cumsum,
+    x - x.mean()) the result is the derivative along (1, ..., 1), nearly; take numdiff.jvp or numdiff.jacobian for it.
 
     Relative errors for a smooth function of size 1: about eps^(order / (order + n)). Where |x| is far below x_scale
     and fun varies on the scale of x, give x_scale. Weights: Fornberg, Mathematics of Computation 51 (1988) 699-706;
@@ -181,7 +187,12 @@ def derivative(
     value = search.quotient.reshape(shape)
     if not full_output:
         return value if shape else float(value)
-    error = _error(function, rule, search, 1.0 if scale is None else scale).reshape(shape)
+    error = _error(function, rule, search, 1.0 if scale is None else scale)
+    if default:
+        change, infinite = search.change(steepest, rule.method == "central")
+        flags[infinite] |= Flag.kink
+        error = np.where(infinite, np.inf, np.maximum(error, change))
+    error = error.reshape(shape)
     if function.coarse:
         flags |= Flag.low_precision
     step = np.where(np.isfinite(search.quotient), search.h, np.nan).reshape(shape)

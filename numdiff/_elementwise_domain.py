@@ -20,6 +20,8 @@ Mask = NDArray[np.bool_]
 _CLEAR = 0.03  # of the distance to the end of a domain: a step that keeps clear of it
 _ROUNDS = 12
 _ROUNDS_ONE_SIDED = 4
+_CLOSER = 0.125  # of the step: where the derivative is steep, whether it is one
+_GROWS = 1.2  # times: with a step so much shorter, the difference of an infinite slope grows by more than this
 _FELT = 1e4  # rounding errors of f: a change so large gives a quotient right to 1e-4
 
 
@@ -93,6 +95,40 @@ class Search:
                 better = here & np.isfinite(new.quotient)
                 better &= np.abs(new.quotient - self.quotient) > 10.0 * rounding
             self._take(better, new, h, int(Flag.shrunk))
+
+    def change(self, steepest: Any, central: bool) -> tuple[Float, Mask]:
+        """What a step of an eighth changes, where the derivative is steep at an end; and where it grows without end.
+
+        Ends: 0, the bounds, where only one side served. 0 where that is within rounding, or the step does not fit.
+        """
+        layout, function, x = self.layout, self.function, self.function.x
+        changes, infinite = np.zeros(x.size), np.zeros(x.size, bool)
+        with np.errstate(invalid="ignore"):
+            steep = self.free & (np.abs(self.quotient) > steepest) & np.isfinite(self.quotient)
+        at_end = (x == 0.0) | ((self.flags & Flag.one_sided) != 0)
+        if layout.lb is not None:
+            at_end |= (x == layout.lb) | (x == layout.ub)
+        steep &= at_end
+        if not steep.any():
+            return changes, infinite
+        h = _CLOSER * self.h
+        one_sided = (self.flags & Flag.one_sided).astype(bool) & central
+        function.quiet = True
+        for mask, stencil in ((~one_sided, layout.main), (one_sided, layout.side)):
+            here = steep & mask
+            if here.any():
+                here &= layout.fits(x, h, stencil)
+            if not here.any():
+                continue
+            new = function.sweep(h, stencil, layout.n, here)
+            with np.errstate(all="ignore"):
+                change = np.abs(new.quotient - self.quotient)
+                rounding = quotient_of_rounding(new, h, stencil, layout.n, function.eps or EPS)
+                beyond = here & (change > 10.0 * rounding)
+                infinite |= beyond & (np.abs(new.quotient) > _GROWS * np.abs(self.quotient))
+            changes[beyond] = change[beyond] / (1.0 - _CLOSER)  # the error of order 1; those of higher orders are less
+        function.quiet = False
+        return changes, infinite
 
     def _take(self, where: Mask, new: Sweep, h: Float, flags: int) -> None:
         for own, other in ((self.quotient, new.quotient), (self.low, new.low), (self.high, new.high), (self.h, h)):

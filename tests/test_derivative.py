@@ -383,3 +383,49 @@ def test_fun_may_make_its_argument_read_only(backend):
     assert np.array_equal(derivative(fun, x), derivative(np.sin, x))
     assert np.array_equal(derivative(fun, x, method="forward"), derivative(np.sin, x, method="forward"))
     assert x.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("fun", "n", "methods"),
+    [
+        (np.cbrt, 1, ["central", "forward", "backward"]),
+        (lambda x: np.sqrt(np.abs(x)) * np.sign(x), 1, ["central", "forward", "backward"]),
+        (lambda x: np.sqrt(np.abs(x)), 1, ["forward", "backward"]),
+        (np.abs, 2, ["central"]),
+        (lambda x: np.abs(x) ** 1.5, 2, ["central", "forward"]),
+    ],
+)
+def test_an_infinite_derivative_has_no_error_bar(fun, n, methods):
+    for method in methods:
+        found = derivative(fun, 0.0, n=n, method=method, full_output=True)
+        assert found.error == np.inf
+        assert found.flag & Flag.kink
+        assert np.isfinite(found.value)
+        assert derivative(fun, 0.0, n=n, method=method) == found.value
+        if fun is np.abs:
+            continue
+        bounded = derivative(lambda x: fun(x - 1), 1.0, n=n, method=method, bounds=(1.0, 2.0), full_output=True)
+        assert bounded.error == np.inf
+        assert bounded.flag & Flag.kink
+
+
+@np.errstate(invalid="ignore")
+def test_the_slope_of_sqrt_at_0_is_infinite(counted):
+    for method in ("central", "forward"):
+        fun = counted(np.sqrt)
+        found = derivative(fun, [0.0, 1.0], method=method, full_output=True)
+        assert found.error[0] == np.inf
+        assert found.error[1] < 1e-6
+        assert found.flag[0] & Flag.kink
+        assert found.flag[1] == 0
+        assert found.nfev == fun.nfev
+
+
+def test_a_steep_smooth_function_keeps_a_good_bar(counted):
+    for rate in (50.0, 1e3, 1e4):
+        fun = counted(lambda x, rate=rate: np.exp(rate * x))
+        found = derivative(fun, [0.0, 1e-3], full_output=True)
+        true = rate * np.exp(rate * np.array([0.0, 1e-3]))
+        assert abs(found.value[0] - true[0]) <= found.error[0] < 0.3 * true[0]
+        assert found.nfev == fun.nfev == 4
+        assert not found.flag.any()
