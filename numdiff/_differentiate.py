@@ -207,12 +207,17 @@ def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None
 
 def precision(run: Run, order: int) -> float:
     """The relative error of fun's values that steps are made for: rounding, or the noise beside |f0|."""
-    eps = run.eps or EPS
     if not run.noise:
-        return eps
-    size = float(np.max(np.abs(run.need_f0()), initial=0.0))
-    relative = run.noise / size if size > run.noise else 1.0
-    return min(max(eps, relative), _LONGEST ** (order + 1))
+        return run.eps or EPS
+    size = np.max(np.abs(run.need_f0()), initial=0.0)
+    return float(noisy_precision(run.eps or EPS, run.noise, size, order + 1))
+
+
+def noisy_precision(eps: float, noise: float, size: Any, power: int) -> Float:
+    """The same for values of that size; power: of the step that grows with it."""
+    with np.errstate(all="ignore"):
+        relative = np.where(size > noise, noise / size, 1.0)
+    return np.asarray(np.minimum(np.maximum(eps, relative), _LONGEST**power))
 
 
 class _Differences:

@@ -72,6 +72,7 @@ class Elementwise:
         self.vectorized = vectorized
         self.nfev = 0
         self.eps: float | None = None  # that of fun's values; learnt in the first call
+        self.noise = 0.0  # their standard deviation, if the user knows it
         self.redo_if_coarse = False
         self.quiet = False  # in calls for which the user did not ask
         self.f0 = np.empty(0)  # fun(x), where known

@@ -40,7 +40,7 @@ class Search:
         self.opposite = sweep.opposite
         self.free = np.ones(self.h.size, bool) if layout.free is None else layout.free
 
-    def run(self, relative: float, steepest: Any, default_steps: bool) -> None:
+    def run(self, relative: Any, steepest: Any, default_steps: bool) -> None:
         function, layout, x = self.function, self.layout, self.function.x
         pending = ~np.isfinite(self.quotient) & self.free
         distance = layout.distance(x)
@@ -91,7 +91,7 @@ class Search:
                 continue
             new = function.sweep(h, stencil, layout.n, here)
             with np.errstate(all="ignore"):
-                rounding = quotient_of_rounding(new, h, stencil, layout.n, function.eps or EPS)
+                rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
                 better = here & np.isfinite(new.quotient)
                 better &= np.abs(new.quotient - self.quotient) > 10.0 * rounding
             self._take(better, new, h, int(Flag.shrunk))
@@ -123,7 +123,7 @@ class Search:
             new = function.sweep(h, stencil, layout.n, here)
             with np.errstate(all="ignore"):
                 change = np.abs(new.quotient - self.quotient)
-                rounding = quotient_of_rounding(new, h, stencil, layout.n, function.eps or EPS)
+                rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
                 beyond = here & (change > 10.0 * rounding)
                 infinite |= beyond & (np.abs(new.quotient) > _GROWS * np.abs(self.quotient))
             changes[beyond] = change[beyond] / (1.0 - _CLOSER)  # the error of order 1; those of higher orders are less
@@ -152,7 +152,7 @@ class Search:
                 new = function.sweep(h, stencil, layout.n, todo)
                 finite = todo & np.isfinite(new.quotient)
                 with np.errstate(all="ignore"):
-                    rounding = quotient_of_rounding(new, h, stencil, layout.n, function.eps or EPS)
+                    rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
                     felt = finite & (np.abs(new.quotient) > _FELT * rounding)
                 if one_sided and round_ == 0:
                     felt = finite  # no step is better than the default one
@@ -166,9 +166,10 @@ class Search:
         return pending & ~seen
 
 
-def quotient_of_rounding(sweep: Sweep, h: Float, stencil: Stencil, n: int, eps: float) -> Float:
-    """What the rounding of fun's values by eps each can amount to in the quotients."""
+def quotient_of_rounding(sweep: Sweep, h: Float, stencil: Stencil, n: int, function: Elementwise) -> Float:
+    """What the rounding of fun's values, or two standard deviations of their noise, can amount to in the quotients."""
     offsets, weights, scale = stencil
     size = np.maximum(np.abs(sweep.low), np.abs(sweep.high))
+    each = np.maximum((function.eps or EPS) * size, 2.0 * function.noise)
     divisor = scale * (offsets[-1] - offsets[0]) * np.abs(h) if n == 1 else scale * np.abs(h) ** n
-    return np.asarray(eps * size * sum(abs(weight) for weight in weights) / divisor)
+    return np.asarray(each * sum(abs(weight) for weight in weights) / divisor)

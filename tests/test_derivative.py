@@ -429,3 +429,46 @@ def test_a_steep_smooth_function_keeps_a_good_bar(counted):
         assert abs(found.value[0] - true[0]) <= found.error[0] < 0.3 * true[0]
         assert found.nfev == fun.nfev == 4
         assert not found.flag.any()
+
+
+@pytest.mark.parametrize(
+    ("method", "n", "close"), [("central", 1, 0.01), ("forward", 1, 0.1), ("backward", 1, 0.1), ("central", 2, 0.3)]
+)
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_noise(method, n, close, vectorized):
+    noise, rng, x = 1e-4, np.random.default_rng(0), np.array([0.0, 0.5, 1.0])
+    off, held = [], 0
+
+    def fun(z):
+        return np.exp(z) + noise * rng.normal(size=np.shape(z))
+
+    for _ in range(40):
+        found = derivative(fun, x, n=n, method=method, noise=noise, vectorized=vectorized, full_output=True)
+        calls = (2 if method != "central" else 3) * (1 if vectorized else 3)
+        assert found.nfev == calls
+        off.append(abs(found.value - np.exp(x)))
+        held += np.mean(abs(found.value - np.exp(x)) <= found.error)
+        assert not found.flag.any()
+    assert np.median(off) < close
+    assert held > 36
+
+
+def test_noise_estimated_bounded_and_wrong():
+    rng = np.random.default_rng(0)
+
+    def fun(z):
+        return np.exp(z) + 1e-4 * rng.normal(size=z.shape)
+
+    x = np.array([[0.0, 0.5], [1.0, 0.2]])
+    found = derivative(fun, x, noise="estimate", full_output=True)
+    assert np.allclose(found.value, np.exp(x), atol=0.1)
+    assert found.nfev >= 9 + 3
+    bounded = derivative(fun, x, noise=1e-4, bounds=(0.0, 1.0))
+    assert np.allclose(bounded, np.exp(x), atol=0.1)
+    assert np.array_equal(derivative(np.sin, x, noise=0.0), derivative(np.sin, x))
+    assert derivative(np.sin, [], noise="estimate").shape == (0,)
+    coarse = derivative(lambda z: np.exp(z.astype(np.float32)), x, noise=1e-3)
+    assert np.allclose(coarse, np.exp(x), atol=0.05)
+    for bad, error in ((-1.0, ValueError), ("loud", TypeError)):
+        with pytest.raises(error, match="`noise`"):
+            derivative(np.sin, x, noise=bad)
