@@ -117,9 +117,9 @@ def derivative(
       not help, that element is nan. Flags say so;
     - at x, for elements with a derivative above 40 n! / x_scale^n where fun changes sign: 1/x at 0 is nan;
     - with smaller steps, for elements with such a derivative that are within 32 h of 0 or of a bound: ln at 1e-5;
-    - with full_output, the stencil once more with h / 8, for elements with such a derivative at 0, at a bound or where
-      one side only has served: what that changes is in the error. Where the derivative grows by more than a fifth, it
-      may be infinite, as that of sqrt and cbrt at 0 is: the error is inf, and the flag says kink.
+    - with full_output, the stencil once more with h / 8, for elements with such a derivative at 0 or at a bound, or
+      where fun is finite on one side only: what that changes is in the error. Where the derivative grows by more than a
+      fifth, it may be infinite, as that of sqrt and cbrt at 0 is: the error is inf, and the flag says kink.
 
     In these last calls the other elements stay at x, and NumPy's warnings are silenced: nobody asked for those points.
     In all others fun's warnings are its own. A central difference does not evaluate fun at x: of a pole with one sign
@@ -203,9 +203,7 @@ def derivative(
         return value if shape else float(value)
     error = _error(function, rule, search, 1.0 if scale is None else scale)
     if default:
-        change, infinite = search.change(steepest, rule.method == "central")
-        flags[infinite] |= Flag.kink
-        error = np.where(infinite, np.inf, np.maximum(error, change))
+        error = np.maximum(error, search.error_at_ends(steepest, rule.method == "central"))
     error = error.reshape(shape)
     if function.coarse:
         flags |= Flag.low_precision

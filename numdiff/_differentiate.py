@@ -276,23 +276,27 @@ class _Differences:
         if plan.not_free is not None:
             steps_taken = np.where(plan.not_free, np.nan, steps_taken)
         flags = None if plan.flags is None else np.repeat(plan.flags[:, None], shape[1], axis=1)
+        at_ends = None
         suspects = suspect(run, plan, rows, self.options.of(self.index))
         if (remarks & NONFINITE and not np.isfinite(rows).all()) or suspects is not None:
             steps_taken = np.repeat(steps_taken[:, None], shape[1], axis=1)
             flags = np.zeros(shape, np.intp) if flags is None else flags
+            at_ends = np.zeros(shape)
             wanting = ~np.isfinite(rows) if suspects is None else ~np.isfinite(rows) | suspects
             chosen = np.flatnonzero(wanting.any(axis=1))
             rescue = Rescue(run, plan.take(chosen), rows[chosen], steps_taken[chosen], flags[chosen])
             rescue.search(None if suspects is None else suspects[chosen])
             if kept is not None:  # the values behind a mended row are others
                 kept[chosen] = np.where((rescue.rows != rows[chosen])[:, None], np.nan, kept[chosen])
+            if with_error and self.kind != "richardson":
+                at_ends[chosen] = rescue.errors_at_ends(flags[chosen])
             rows[chosen], steps_taken[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
         if self.kind == "richardson":
             assert kept is not None
             flags = np.zeros(shape, np.intp) if flags is None else flags
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
-        late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
+        late = partial(self._bars, plan, rows, steps_taken, kept, at_ends) if with_error and kept is not None else None
         return Found(run, self.kind, rows, steps_taken, flags, late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
@@ -335,7 +339,7 @@ class _Differences:
             rows[longer], kept[longer] = part_rows, part_kept
         return plan
 
-    def _bars(self, plan: Plan, rows: Float, steps_taken: Float, kept: Float) -> Float:
+    def _bars(self, plan: Plan, rows: Float, steps_taken: Float, kept: Float, at_ends: Float | None) -> Float:
         """Error bars of single differences; where the step had to be mended, with the size of fun at x0."""
         run = self.run
         scale = plan.scale(self.own.of(self.index).x_scale)[:, None]
@@ -347,6 +351,8 @@ class _Differences:
             h = steps_taken[chosen] if steps_taken.ndim == 2 else steps_taken[chosen, None]
             x, eps = plan.x[chosen], run.eps or EPS
             error[chosen] = bars(stencil, self.order, x, h, scale[chosen], rows[chosen], values, run.f0, eps, run.noise)
+        if at_ends is not None:
+            error = np.maximum(error, at_ends)
         return np.where(np.isfinite(rows), error, np.nan)
 
 

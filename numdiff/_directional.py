@@ -260,10 +260,13 @@ class _Line(Run):
         kept = np.empty((1, sum(offset != 0.0 for offset in stencil[0]), self.m))
         rows, _ = self.difference(None, plan.h, stencil, None, kept)
         steps, flags = np.full(rows.shape, t), np.full(rows.shape, int(flag), np.intp)
+        at_ends = np.zeros(rows.shape)
         suspects = suspect(self, plan, rows, self.options)
         if suspects is not None or not np.isfinite(rows).all():
             rescue = Rescue(self, plan, rows.copy(), steps, flags)
             rescue.search(suspects)
+            if with_error:
+                at_ends = rescue.errors_at_ends(np.full(rows.shape, int(flag), np.intp))
             kept = np.where((rescue.rows != rows)[:, None], np.nan, kept)
             rows = rescue.rows
         error = np.full(rows.shape, np.nan)
@@ -273,6 +276,7 @@ class _Line(Run):
             with np.errstate(all="ignore"):
                 x = np.max(np.abs(self.x / self.v)[self.moves], keepdims=True)
             error = bars(stencil, order, x, steps, scale, rows, values, self.f0, self.precise, self.noise)
+            error = np.maximum(error, at_ends)
         steps[~np.isfinite(rows)] = np.nan
         return rows[0], steps[0], flags[0], np.where(np.isfinite(rows), error, np.nan)[0]
 

@@ -4,7 +4,7 @@ Smaller steps, then one side only, then nan in that component alone; each leaves
 met most are 0 and the bounds, so the first smaller step is 0.03 of the distance to them where that is smaller; then
 tenths, until all points are finite, and once more, because a step that just fits is too long for a function that ends
 there. A step that f does not feel, because the rest of f or its noise is too large beside the change, is no better for
-being short.
+being short. Where one side is left, the slope may be infinite or f not smooth at x itself: a step of an eighth tells.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ._bars import CLOSER, error_by_closer
 from ._difference import Run
 from ._plan import Plan, StepOptions
 from ._result import Flag
@@ -123,6 +124,32 @@ class Rescue:
         lost = (pending & ~np.isfinite(rows)) | hopeless
         rows[lost] = np.nan
         self.flags[lost] |= Flag.nonfinite
+
+    def errors_at_ends(self, before: NDArray[np.intp]) -> Float:
+        """What a step of an eighth tells of the errors, where f is finite on one side only; 0 elsewhere.
+
+        before are the flags before the search. Where the slope is infinite, so is the error, and a flag says so.
+        """
+        plan, run = self.plan, self.run
+        errors = np.zeros(self.rows.shape)
+        alone = (self.flags & ~before & Flag.one_sided != 0) & np.isfinite(self.rows)
+        todo = np.flatnonzero(alone.any(axis=1))
+        if not todo.size:
+            return errors
+        h = CLOSER * self.steps[todo, alone[todo].argmax(axis=1)]
+        fits = plan.take(todo).inside(h, plan.side)
+        todo, h = todo[fits], h[fits]
+        if not todo.size:
+            return errors
+        new, _ = run.difference(plan.coordinates[todo], h, plan.side)
+        with np.errstate(all="ignore"):
+            value = np.maximum((run.eps or EPS) * np.abs(run.f0), 2.0 * run.noise)
+            rounding = value * sum(map(abs, plan.side[1])) / np.abs(plan.side[2] * plan.side[0][-1] * h[:, None])
+            found = error_by_closer(self.rows[todo], new, rounding)
+        same = alone[todo] & np.isclose(self.steps[todo], h[:, None] / CLOSER, rtol=1e-6, atol=0.0)
+        errors[todo] = np.where(same, found, 0.0)
+        self.flags[errors == np.inf] |= Flag.kink
+        return errors
 
     def _felt(self, new: Float, h: Float, stencil: Stencil) -> Mask:
         """Where f changes over the stencil by so much more than its rounding and noise that it can be believed."""

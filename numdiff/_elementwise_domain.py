@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._bars import CLOSER, error_by_closer
 from ._elementwise import Elementwise, Sweep
 from ._kernels_py import NEAR
 from ._layout import Layout, power_of_two_below
@@ -20,8 +21,6 @@ Mask = NDArray[np.bool_]
 _CLEAR = 0.03  # of the distance to the end of a domain: a step that keeps clear of it
 _ROUNDS = 12
 _ROUNDS_ONE_SIDED = 4
-_CLOSER = 0.125  # of the step: where the derivative is steep, whether it is one
-_GROWS = 1.2  # times: with a step so much shorter, the difference of an infinite slope grows by more than this
 _FELT = 1e4  # rounding errors of f: a change so large gives a quotient right to 1e-4
 
 
@@ -96,39 +95,39 @@ class Search:
                 better &= np.abs(new.quotient - self.quotient) > 10.0 * rounding
             self._take(better, new, h, int(Flag.shrunk))
 
-    def change(self, steepest: Any, central: bool) -> tuple[Float, Mask]:
-        """What a step of an eighth changes, where the derivative is steep at an end; and where it grows without end.
+    def error_at_ends(self, steepest: Any, central: bool) -> Float:
+        """What a step of an eighth tells of the error where the derivative is steep at 0 or a bound, or has one side.
 
-        Ends: 0, the bounds, where only one side served. 0 where that is within rounding, or the step does not fit.
+        0 elsewhere, and where the shorter step does not fit; inf, and a flag, where the derivative is infinite.
         """
         layout, function, x = self.layout, self.function, self.function.x
-        changes, infinite = np.zeros(x.size), np.zeros(x.size, bool)
-        with np.errstate(invalid="ignore"):
-            steep = self.free & (np.abs(self.quotient) > steepest) & np.isfinite(self.quotient)
-        at_end = (x == 0.0) | ((self.flags & Flag.one_sided) != 0)
+        error = np.zeros(x.size)
+        one_sided = (self.flags & Flag.one_sided) != 0
+        alone = one_sided if layout.flags is None else one_sided & ((layout.flags & Flag.one_sided) == 0)
+        at_end = (x == 0.0) | one_sided
         if layout.lb is not None:
             at_end |= (x == layout.lb) | (x == layout.ub)
-        steep &= at_end
-        if not steep.any():
-            return changes, infinite
-        h = _CLOSER * self.h
-        one_sided = (self.flags & Flag.one_sided).astype(bool) & central
+        with np.errstate(invalid="ignore"):
+            steep = np.abs(self.quotient) > steepest
+        looked_at = self.free & np.isfinite(self.quotient) & (alone | (at_end & steep))
+        if not looked_at.any():
+            return error
+        h = CLOSER * self.h
+        one_sided &= central
         function.quiet = True
         for mask, stencil in ((~one_sided, layout.main), (one_sided, layout.side)):
-            here = steep & mask
+            here = looked_at & mask
             if here.any():
                 here &= layout.fits(x, h, stencil)
-            if not here.any():
-                continue
-            new = function.sweep(h, stencil, layout.n, here)
-            with np.errstate(all="ignore"):
-                change = np.abs(new.quotient - self.quotient)
-                rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
-                beyond = here & (change > 10.0 * rounding)
-                infinite |= beyond & (np.abs(new.quotient) > _GROWS * np.abs(self.quotient))
-            changes[beyond] = change[beyond] / (1.0 - _CLOSER)  # the error of order 1; those of higher orders are less
+            if here.any():
+                new = function.sweep(h, stencil, layout.n, here)
+                with np.errstate(all="ignore"):
+                    rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
+                found = error_by_closer(self.quotient, new.quotient, rounding)
+                error[here] = found[here]
         function.quiet = False
-        return changes, infinite
+        self.flags[error == np.inf] |= Flag.kink
+        return error
 
     def _take(self, where: Mask, new: Sweep, h: Float, flags: int) -> None:
         for own, other in ((self.quotient, new.quotient), (self.low, new.low), (self.high, new.high), (self.h, h)):

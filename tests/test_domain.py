@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numdiff import Flag, gradient
+from numdiff import Flag, derivative, gradient, jacobian, jvp
 
 # Noise
 
@@ -92,3 +92,52 @@ def test_a_good_value_beside_a_mended_one_keeps_its_bar():
     alone = gradient(lambda x: np.log(1e-8) + x[0] ** 2, [0.5], full_output=True)
     assert mended.error[1] == pytest.approx(alone.error[0], rel=1e-3)
     assert list(mended.flag) == [Flag.shrunk, 0]
+
+
+def of_derivative(fun, x, **options):
+    return derivative(fun, x, vectorized=False, full_output=True, **options)
+
+
+def of_gradient(fun, x, **options):
+    return gradient(fun, x, full_output=True, **options)
+
+
+def of_jvp(fun, x, **options):
+    return jvp(fun, x, 1.0, full_output=True, **options)
+
+
+@np.errstate(invalid="ignore")
+@pytest.mark.parametrize("find", [of_derivative, of_gradient, of_jvp])
+@pytest.mark.parametrize("method", ["central", "backward"])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("x", [0.0, 1.0])
+def test_where_only_one_side_is_finite_the_bar_is_measured(find, method, size, x, counted):
+    fun = counted(lambda z: size * np.sqrt(z - x)) if find is not of_derivative else lambda z: size * np.sqrt(z - x)
+    infinite = find(fun, x, method=method)
+    assert infinite.error == np.inf
+    assert infinite.flag == Flag.one_sided | Flag.kink
+    assert np.isfinite(infinite.value)
+    if find is not of_derivative:
+        assert infinite.nfev == fun.nfev
+
+    flat = find(lambda z: size * np.sqrt(z - x) ** 3, x, method=method)
+    assert 0 < abs(flat.value) <= flat.error
+    assert flat.flag == Flag.one_sided
+
+    smooth = find(lambda z: size * np.exp(z) if z >= x else np.nan, x, method=method)
+    assert abs(smooth.value - size * np.exp(x)) <= smooth.error < size * (1e-6 if method == "backward" else 1e-8)
+    assert smooth.flag == Flag.one_sided
+
+
+@np.errstate(invalid="ignore")
+def test_an_infinite_slope_beside_others(counted):
+    fun = counted(lambda x: np.array([np.sqrt(x[0]) + x[1], x[0] * x[1], np.exp(x[0]) + np.sqrt(x[2])]))
+    found = jacobian(fun, [0.0, 1.0, 0.0], full_output=True)
+    assert np.array_equal(found.error == np.inf, [[1, 0, 0], [0, 0, 0], [0, 0, 1]])
+    assert np.array_equal((found.flag & Flag.kink) != 0, found.error == np.inf)
+    assert found.nfev == fun.nfev
+    assert np.all(found.error[1] < 1e-6)
+    # without full_output nothing more is called
+    fun.nfev = 0
+    assert np.array_equal(jacobian(fun, [0.0, 1.0, 0.0]), found.value)
+    assert fun.nfev == found.nfev - 4
