@@ -186,8 +186,9 @@ class _Line(Run):
     def distance(self) -> float:
         """How far 0 is from where the domain of t is likely to end: where a component is 0, and the bounds."""
         with np.errstate(all="ignore"):
-            ends = [*np.abs(self.x / self.v)[self.moves], self.down, self.up]
-        return float(min((end for end in ends if end > 0), default=np.inf))
+            ends = np.abs(self.x[self.moves] / self.v[self.moves])
+        nearest = float(np.min(ends, initial=np.inf, where=ends > 0))
+        return min([nearest, *(room for room in (self.down, self.up) if room > 0)])
 
     def wanted(self, order: int) -> float:
         """The longest t with t |v_i| <= h_i."""

@@ -51,6 +51,8 @@ def suspect(run: Run, plan: Plan, rows: Float, options: StepOptions) -> Mask | N
     near = part.free & (part.distance() < np.abs(part.h) / _NEAR)
     if part.one_sided is not None:
         near &= part.one_sided
+    if not near.any():
+        return None
     width = part.side[0][-1] * np.abs(part.h)
     rows = rows[chosen]
     with np.errstate(all="ignore"):
