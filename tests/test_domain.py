@@ -42,6 +42,18 @@ def test_a_noisy_function_near_an_end_still_gets_a_smaller_step(noise):
     assert abs(value[0] * x - 1) < 0.1
 
 
+@pytest.mark.parametrize(("noise", "slope"), [(1e-3, 0.1), (1e-3, 1.0), (1e-4, 1.0), (1e-6, 1.0)])
+def test_noise_near_0_where_f_is_small_too(noise, slope):
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        found = gradient(
+            lambda x: slope * x[0] + noise * rng.normal(), [0.01], method="forward", noise=noise, full_output=True
+        )
+        assert not found.flag[0] & Flag.shrunk
+        assert abs(found.value[0] - slope) < 6 * noise / found.step[0]
+        assert found.nfev == 2 or slope * found.step[0] > 99 * noise
+
+
 def test_a_float32_function_takes_the_documented_calls(counted):
     fun = counted(lambda x: np.float32(np.sum(np.exp(np.float32(x)))))
     x = np.array([0.3, 0.5, 0.7])
@@ -79,8 +91,9 @@ def test_the_bar_of_a_mended_step_knows_that_an_end_is_near(method, fun, slope, 
 
 @pytest.mark.parametrize(("method", "largest"), [("central", 0.02), ("forward", 0.3)])
 def test_values_beyond_the_end_are_not_in_the_bar(method, largest):
-    found = gradient(lambda x: np.inf if x > 1 + 1e-9 else float(x**2), 1.0, method=method, full_output=True)
-    assert abs(found.value - 2.0) < found.error < largest
+    for find in (of_gradient, of_jvp):
+        found = find(lambda x: np.inf if x > 1 + 1e-9 else float(x**2), 1.0, method=method)
+        assert abs(found.value - 2.0) < found.error < largest
 
 
 def test_a_good_value_beside_a_mended_one_keeps_its_bar():
@@ -141,3 +154,19 @@ def test_an_infinite_slope_beside_others(counted):
     fun.nfev = 0
     assert np.array_equal(jacobian(fun, [0.0, 1.0, 0.0]), found.value)
     assert fun.nfev == found.nfev - 4
+
+
+@pytest.mark.parametrize("find", [of_derivative, of_gradient, of_jvp])
+@pytest.mark.parametrize("slope", [1.0, -0.7, 0.0])
+def test_rounding_is_no_infinite_slope(find, slope):
+    found = find(lambda z: 1e10 + slope * z if z >= 0 else np.nan, 0.0)
+    assert found.flag == Flag.one_sided
+    assert abs(found.value - slope) <= found.error < 10
+
+
+@np.errstate(invalid="ignore")
+def test_the_bar_of_one_value_is_not_that_of_another():
+    both = jacobian(lambda x: np.array([np.sqrt(x[0]), np.exp(300 * x[0])]), [0.0], full_output=True)
+    alone = gradient(lambda x: np.exp(300 * x[0]), [0.0], f0=1.0, full_output=True)
+    assert both.error[0, 0] == np.inf
+    assert both.error[1, 0] == pytest.approx(alone.error[0], rel=1e-2)
