@@ -1,9 +1,7 @@
 """Derivatives of functions given as code, by finite differences.
 
-numdiff's own names: gradient, jacobian, grad, jac, value_and_grad, jvp; hessian, hess, hessian_diagonal, hvp;
-derivative (elementwise, up to the sixth), taylor (coefficients, of analytic functions); estimate_noise, step_sweep (how
-exact a function and its differences are); gradient_descent, sgd, newton; progress; backend, show_config.
-What they return: DerivativeResult with Flag, TaylorResult, NoiseEstimate, StepSweep, DescentResult.
+numdiff's own names: gradient, jacobian, grad, jac, value_and_grad; hessian, hess, hessian_diagonal, hvp;
+gradient_descent, sgd, newton.
 SciPy's names, drop-in: approx_fprime, approx_derivative, check_grad, check_derivative, group_columns.
 numdiff.plot draws (Matplotlib, the extra "plot").
 """

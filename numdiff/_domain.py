@@ -32,14 +32,12 @@ _SUDDEN = 1e-3  # of f: no short step within a domain changes it by as much
 _STEEP = 8.0  # a long step changes f by so much more than the step is of max(|x|, x_scale) only at an end
 
 
-def suspect(run: Run, plan: Plan, rows: Float, options: StepOptions) -> Mask | None:
-    """Where a one-sided default step, long beside the distance to an end, changed f suddenly: log at 1e-9.
-
-    options are those of the plan's components.
+def near_an_end(plan: Plan) -> Mask | None:
+    """Where a one-sided default step is long beside the distance to an end of the domain; None: nowhere.
 
     A central difference has points on both sides, and so meets the end itself.
     """
-    if run.f0 is None or plan.longest_at_0 is None or (plan.kind == "central" and plan.one_sided is None):
+    if plan.longest_at_0 is None or (plan.kind == "central" and plan.one_sided is None):
         return None
     if plan.lb is None:  # the few that can be near an end, as n may be large
         chosen = np.flatnonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR)
@@ -53,12 +51,27 @@ def suspect(run: Run, plan: Plan, rows: Float, options: StepOptions) -> Mask | N
         near &= part.one_sided
     if not near.any():
         return None
+    found = np.zeros(plan.x.size, bool)
+    found[chosen] = near
+    return found
+
+
+def suspect(run: Run, plan: Plan, rows: Float, options: StepOptions) -> Mask | None:
+    """Where a one-sided default step, long beside the distance to an end, changed f suddenly: log at 1e-9.
+
+    options are those of the plan's components.
+    """
+    near = near_an_end(plan) if run.f0 is not None else None
+    if near is None:
+        return None
+    chosen = np.flatnonzero(near)
+    part = plan.take(chosen)
     width = part.side[0][-1] * np.abs(part.h)
     rows = rows[chosen]
     with np.errstate(all="ignore"):
         sudden = np.clip(_STEEP * width / part.scale(options.of(chosen).x_scale), _SUDDEN, 0.99)[:, None]
         change = np.abs(rows * width[:, None])
-        far = near[:, None] & np.isfinite(rows) & (change > sudden * np.maximum(np.abs(run.f0), change))
+        far = np.isfinite(rows) & (change > sudden * np.maximum(np.abs(run.f0), change))
         far &= change > _noise_felt(run, part.side)
     if not far.any():
         return None
