@@ -64,7 +64,7 @@ def bars(
 ) -> Float:
     """The errors of the first derivatives rows, (count, m), from fun's values: a list of (count, m), and f0, if known.
 
-    h and scale are (count, 1) or (count, m).
+    h is (count, 1) or (count, m), scale (count,) or as h.
     """
     offsets, weights, denominator = stencil
     with np.errstate(all="ignore"):
@@ -76,7 +76,7 @@ def bars(
         amplified = sum(map(abs, weights)) / (denominator * (offsets[-1] - offsets[0]) * length)
         # Rounding of the values, and of x before anything is done with it.
         rounding = np.maximum(eps * size + EPS * np.abs(x)[:, None] * np.abs(rows), _NOISE * noise)
-        varies = _VARIES * scale
+        varies = _VARIES * (scale if scale.ndim == 2 else scale[:, None])
         slope = np.abs(rows)
         if offsets[0] == -offsets[-1]:
             rise = _rise(0.5 * (values[0] + values[-1]), length[:, 0], f0)
