@@ -14,12 +14,14 @@ Mask = NDArray[np.bool_]
 _EXPLAINED = 0.01  # of the change from step to step: errors below that tell that the extrapolation has it
 
 
-def differ(a: Float, b: Float) -> Float:
-    """By how much a and b differ beyond a third of their size; inf or nan where one is not finite."""
-    return np.asarray(np.abs(a - b) - 0.3 * np.maximum(np.abs(a), np.abs(b)))
+def differ(a: Float, b: Float, share: float = 0.3) -> Float:
+    """By how much a and b differ beyond that share of their size; inf or nan where one is not finite."""
+    return np.asarray(np.abs(a - b) - share * np.maximum(np.abs(a), np.abs(b)))
 
 
-def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask]:
+def limits(
+    values: Float, h: Float, rounding: Float, one_sided: Mask, share: float = 0.3
+) -> tuple[Float, Float, Mask]:
     """The derivatives at h = 0 from those at the steps h (k, count), their errors, and where they do not settle.
 
     Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
@@ -37,7 +39,7 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
     values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
     with np.errstate(all="ignore"):
         change = np.abs(values[-1] - values[-2])
-        unsettled = differ(values[-1], values[-2]) > 4.0 * rounding[-1]
+        unsettled = ~(differ(values[-1], values[-2], share) <= 4.0 * rounding[-1])
     best, error = extrapolate(values, z, rounding)
     unsettled &= ~(error < _EXPLAINED * change)
     error = np.where(unsettled, np.fmax(error, change), error)

@@ -15,6 +15,7 @@ from . import _difference
 from ._difference import NoStepError, Run
 from ._kernels_py import NO_STEP, WRITTEN
 from ._neville import differ, limits
+from ._odd_part import jumps, slopes
 from ._plan import StepOptions
 from ._result import Flag
 from ._second_steps import ALONE, LONGEST, Steps, default_relative, exact_steps, make_steps
@@ -37,6 +38,7 @@ _CAUTION = 0.3  # times the scale that the values tell: the one that error bars 
 _REGULAR = 0.1  # how far from h^2 the change of a second derivative with its step may be
 _AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
+_CONFIRMED = {4: 0.3, 3: 0.3, 2: 0.03}  # by the number of steps: how far two of them may differ, relatively
 _SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
 
 
@@ -356,7 +358,7 @@ class _Search:
         # Four steps are 4 (n^2 + n) + 1 calls, and what was shortened has no more.
         known, shortened = self._shorten(n * n if mixed else _ROUNDS * n)
         plan, flags = self.plan, None
-        values, used, rounding = [], [], []
+        values, used, rounding, beside = [], [], [], []
         steps = 4 if not shortened else 3 if not mixed or 2 * shortened <= n * n - n else 2
         for ratio in (1.0, *_RATIOS)[:steps]:
             h = self._times(ratio)
@@ -370,19 +372,45 @@ class _Search:
                     np.fill_diagonal(found, diagonal)
             values.append(found)
             used.append(np.abs(h))
+            beside.append(near)
             rounding.append(self._rounding(h, near, mixed))
-        best, error, unsettled = limits(np.array(values), np.array(used), np.array(rounding), plan.one_sided)
-        error[~np.isfinite(best)] = np.nan
+        steps_used, levels = np.array(used), np.array(rounding)
+        best, error, unsettled = limits(np.array(values), steps_used, levels, plan.one_sided, _CONFIRMED[steps])
         assert flags is not None
         flags |= np.where(unsettled, int(Flag.noisy), 0)
+        error += self._doubts(np.array(beside), steps_used, unsettled, flags)
+        error[~np.isfinite(best)] = np.nan
         return best, error, flags
+
+    def _doubts(self, near: Float, h: Float, unsettled: Mask, flags: Index) -> Float:
+        """What extrapolation cannot see and the values on the diagonal tell; more flags.
+
+        A jump of the second derivative across a surface is of rank one, as fun and its slope have none. Where the
+        steps do not settle, fun may vary as much as it did on the scale of the next shorter one.
+        """
+        plan, f0, mixed = self.plan, self.run.f0, unsettled.ndim == 2
+        with np.errstate(all="ignore"):
+            level = np.array([self._rounding(*pair, False) for pair in zip(h, near, strict=True)])
+            jump, at_x0 = jumps(slopes(f0, near, h), h, level * h)
+            jump[plan.one_sided] = 0.0
+            remark = np.where(jump > 0, np.where(at_x0, int(Flag.kink), int(Flag.noisy)), 0)
+            bent = 0.5 * np.abs((near[..., 0] - f0) + (near[..., 1] - f0))
+            bent[:, plan.one_sided] = np.abs(near[:, plan.one_sided] - f0).max(axis=2)
+            wild = LONGEST**2 * bent.max(axis=0, initial=0.0, where=np.isfinite(bent)) / h.min(axis=0) ** 2
+            if not mixed:
+                flags |= remark
+                return np.asarray(0.5 * jump + np.where(unsettled, wild, 0.0))
+            root, both = np.sqrt(jump), remark[:, None] | remark
+            flags |= np.where((jump[:, None] > 0) & (jump > 0), both, 0)
+            root_wild = np.sqrt(wild)
+            return np.asarray(0.5 * root[:, None] * root + np.where(unsettled, root_wild[:, None] * root_wild, 0.0))
 
     def _shorten(self, most: int) -> tuple[dict[float, tuple[Float, Float]], int]:
         """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
 
         The longest become those that were the shortest, so that no call is lost but the discarded. Two ratios must
         agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest;
-        and how many steps were shortened, at most `most`.
+        and how many steps were shortened, at most `most`. Where fun is not finite at a shorter step, the longer stays.
         """
         plan = self.plan
         everyone = np.arange(plan.index.size)
@@ -404,11 +432,15 @@ class _Search:
             if not active.size or shortened + active.size > most:
                 break
             shortened += active.size
-            long[active], near[active] = self.second[active], self.near[active]
+            before, h_before = (self.second.copy(), self.near.copy()), plan.h
             self._take(active, h, plan.one_sided)
-            before, apart = apart, np.abs(long - self.second)
+            lost = active[~np.isfinite(self.second[active])]
+            self.second[lost], self.near[lost], plan.h[lost] = before[0][lost], before[1][lost], h_before[lost]
+            active = active[np.isin(active, lost, invert=True)]
+            long[active], near[active] = before[0][active], before[1][active]
+            apart_before, apart = apart, np.abs(long - self.second)
             with np.errstate(all="ignore"):
-                settles = apart[active] < before[active] / 30.0
+                settles = apart[active] < apart_before[active] / 30.0
             active = active[~(self._alike(active, long[active]) | settles)]
         return {LONGEST: (long, near)}, shortened
 
