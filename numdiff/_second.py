@@ -15,7 +15,7 @@ from . import _difference
 from ._difference import NoStepError, Run
 from ._kernels_py import NO_STEP, WRITTEN
 from ._neville import differ, limits
-from ._odd_part import jumps, slopes
+from ._even_odd import doubts, slopes
 from ._plan import StepOptions
 from ._result import Flag
 from ._second_steps import ALONE, LONGEST, Steps, default_relative, exact_steps, make_steps
@@ -27,7 +27,7 @@ Index = NDArray[np.intp]
 
 # Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look
 # smooth at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
-_RATIOS = (LONGEST, 4.1, 1.9)
+_RATIOS = (LONGEST, 4.127, 1.913)
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
@@ -38,7 +38,6 @@ _CAUTION = 0.3  # times the scale that the values tell: the one that error bars 
 _REGULAR = 0.1  # how far from h^2 the change of a second derivative with its step may be
 _AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
-_CONFIRMED = {4: 0.3, 3: 0.3, 2: 0.03}  # by the number of steps: how far two of them may differ, relatively
 _SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
 
 
@@ -358,7 +357,7 @@ class _Search:
         # Four steps are 4 (n^2 + n) + 1 calls, and what was shortened has no more.
         known, shortened = self._shorten(n * n if mixed else _ROUNDS * n)
         plan, flags = self.plan, None
-        values, used, rounding, beside = [], [], [], []
+        values, used, rounding, near_all = [], [], [], []
         steps = 4 if not shortened else 3 if not mixed or 2 * shortened <= n * n - n else 2
         for ratio in (1.0, *_RATIOS)[:steps]:
             h = self._times(ratio)
@@ -372,38 +371,42 @@ class _Search:
                     np.fill_diagonal(found, diagonal)
             values.append(found)
             used.append(np.abs(h))
-            beside.append(near)
+            near_all.append(near)
             rounding.append(self._rounding(h, near, mixed))
         steps_used, levels = np.array(used), np.array(rounding)
-        best, error, unsettled = limits(np.array(values), steps_used, levels, plan.one_sided, _CONFIRMED[steps])
+        steps_used, levels, beside = np.array(used), np.array(rounding), np.array(near_all)
+        best, error, unsettled, vague = limits(np.array(values), steps_used, levels, plan.one_sided)
         assert flags is not None
-        flags |= np.where(unsettled, int(Flag.noisy), 0)
-        error += self._doubts(np.array(beside), steps_used, unsettled, flags)
+        flags |= np.where(vague, int(Flag.noisy), 0)
+        error = error + self._doubts(np.array(values), beside, steps_used, unsettled, flags)
         error[~np.isfinite(best)] = np.nan
         return best, error, flags
 
-    def _doubts(self, near: Float, h: Float, unsettled: Mask, flags: Index) -> Float:
-        """What extrapolation cannot see and the values on the diagonal tell; more flags.
+    def _doubts(self, values: Float, near: Float, h: Float, unsettled: Mask, flags: Index) -> Float:
+        """What is to be added to the errors, as the values on the diagonal tell more than extrapolation sees; flags.
 
         A jump of the second derivative across a surface is of rank one, as fun and its slope have none. Where the
         steps do not settle, fun may vary as much as it did on the scale of the next shorter one.
         """
         plan, f0, mixed = self.plan, self.run.f0, unsettled.ndim == 2
         with np.errstate(all="ignore"):
+            second = values[:, range(len(h[0])), range(len(h[0]))] if mixed else values
             level = np.array([self._rounding(*pair, False) for pair in zip(h, near, strict=True)])
-            jump, at_x0 = jumps(slopes(f0, near, h), h, level * h)
-            jump[plan.one_sided] = 0.0
-            remark = np.where(jump > 0, np.where(at_x0, int(Flag.kink), int(Flag.noisy)), 0)
-            bent = 0.5 * np.abs((near[..., 0] - f0) + (near[..., 1] - f0))
-            bent[:, plan.one_sided] = np.abs(near[:, plan.one_sided] - f0).max(axis=2)
-            wild = LONGEST**2 * bent.max(axis=0, initial=0.0, where=np.isfinite(bent)) / h.min(axis=0) ** 2
-            if not mixed:
-                flags |= remark
-                return np.asarray(0.5 * jump + np.where(unsettled, wild, 0.0))
-            root, both = np.sqrt(jump), remark[:, None] | remark
-            flags |= np.where((jump[:, None] > 0) & (jump > 0), both, 0)
-            root_wild = np.sqrt(wild)
-            return np.asarray(0.5 * root[:, None] * root + np.where(unsettled, root_wild[:, None] * root_wild, 0.0))
+            slope = slopes(f0, near, h)
+            jump, scatter, at_x0 = doubts(second, slope, h, level)
+            jump[plan.one_sided] = scatter[plan.one_sided] = 0.0
+            scatter = np.where(at_x0, scatter, np.maximum(jump, scatter))
+            jump = np.where(at_x0, 0.5 * jump, 0.0)
+            wild = LONGEST**2 * (np.abs(second[:2]) * h[:2] ** 2).max(axis=0) / h[0]**2
+            if len(h) < 4:
+                apart = np.abs(slope[1]-slope[0])
+                curved = 0.3 * np.maximum(np.abs(second[0]), np.abs(second[1])) * h[1]
+                odd = ~plan.one_sided & ~(apart <= np.maximum(curved, 0.03*np.maximum(np.abs(slope[0]),np.abs(slope[1])) + 4*level[0]*h[0]))
+                unsettled |= odd[:, None] | odd if mixed else odd
+            for kind, flag in ((jump, Flag.kink), (scatter, Flag.noisy)):
+                flags |= np.where(_pairs(kind, mixed) > 0, int(flag), 0)
+            flags |= np.where(unsettled, int(Flag.noisy), 0)
+            return _pairs(jump, mixed) + _pairs(scatter, mixed) + np.where(unsettled, _pairs(wild, mixed), 0.0)
 
     def _shorten(self, most: int) -> tuple[dict[float, tuple[Float, Float]], int]:
         """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
@@ -434,7 +437,8 @@ class _Search:
             shortened += active.size
             before, h_before = (self.second.copy(), self.near.copy()), plan.h
             self._take(active, h, plan.one_sided)
-            lost = active[~np.isfinite(self.second[active])]
+            unfelt = (self.near == self.run.f0).all(axis=1) & ~(before[1] == self.run.f0).all(axis=1)
+            lost = active[(~np.isfinite(self.second) | unfelt)[active]]
             self.second[lost], self.near[lost], plan.h[lost] = before[0][lost], before[1][lost], h_before[lost]
             active = active[np.isin(active, lost, invert=True)]
             long[active], near[active] = before[0][active], before[1][active]
@@ -455,3 +459,9 @@ class _Search:
         own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
         with np.errstate(all="ignore"):
             return np.asarray(differ(own, long) <= floor)
+
+
+def _pairs(each: Float, mixed: bool) -> Float:
+    """Of the variables, for their pairs."""
+    root = np.sqrt(each)
+    return np.asarray(root[:, None] * root if mixed else each)

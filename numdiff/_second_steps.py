@@ -16,7 +16,7 @@ Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
-LONGEST = 9.5  # of richardson's four steps, over the shortest
+LONGEST = 9.51  # of richardson's four steps, over the shortest
 _FIRST_RICHARDSON = LONGEST / 64.0  # the longest relative step that is extrapolated from
 ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
 
