@@ -1,7 +1,7 @@
 """What the even and the odd part of a function beside x tell of its second derivative, at no further call.
 
-The slope (f(x + h) - f(x - h)) / 2h of a smooth f changes with h as h^2. A jump J of the second derivative at x makes it
-change as J h / 4, but leaves the second difference there the same at all h: the mean of both sides. The second
+The slope (f(x + h) - f(x - h)) / 2h of a smooth f changes with h as h^2. A jump J of the second derivative at x makes
+it change as J h / 4, but leaves the second difference there the same at all h: the mean of both sides. The second
 difference changes as h^2 too, and as h^-2 if the values of f scatter.
 """
 

@@ -21,7 +21,7 @@ def differ(a: Float, b: Float, share: float = 0.3) -> Float:
 
 
 def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask, Mask]:
-    """The derivatives at h = 0 from those at the steps h (k, count), their errors, and where they do not settle.
+    """The derivatives at h = 0 from those at the steps h (k, count), their errors; where steps are apart, where only vague.
 
     Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
     Where two steps are all, there is none that confirms them: they may differ by much less, and the error is all of it.
@@ -39,6 +39,7 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
     values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
     with np.errstate(all="ignore"):
         change = np.abs(values[-1] - values[-2])
+        change = np.where(np.isfinite(change), change, np.abs(values[-1]))
         apart = ~(differ(values[-1], values[-2]) <= 4.0 * rounding[-1])
         vague = ~(differ(values[-1], values[-2], _VAGUE) <= 4.0 * rounding[-1]) & (len(values) == 2)
     best, error = extrapolate(values, z, rounding)
@@ -50,7 +51,7 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
     if unlike.any():
         with np.errstate(all="ignore"):
             best[unlike] = values[-1][unlike]
-            error[unlike] = (np.abs(values[-1] - values[-2]) + rounding[-1])[unlike]
+            error[unlike] = (change + rounding[-1])[unlike]
     return best, error, apart, vague
 
 
