@@ -21,7 +21,7 @@ def differ(a: Float, b: Float, share: float = 0.3) -> Float:
 
 
 def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask, Mask]:
-    """The derivatives at h = 0 from those at the steps h (k, count), their errors; where steps are apart, where only vague.
+    """The derivatives at h = 0 from those at the steps h (k, count), errors, where steps are apart, where vague.
 
     Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
     Where two steps are all, there is none that confirms them: they may differ by much less, and the error is all of it.

@@ -378,6 +378,9 @@ class _Search:
         assert flags is not None
         flags |= np.where(vague, int(Flag.noisy), 0)
         error = error + self._doubts(np.array(values), np.array(beside), np.array(used), apart, flags)
+        unknown = ~np.isfinite(error)  # something overflowed
+        error[unknown] = np.inf
+        flags[unknown] |= Flag.noisy
         lost = ~np.isfinite(best)
         best[lost] = error[lost] = np.nan
         flags[lost] |= Flag.nonfinite
