@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_MISFIT = 0.5  # of the one that a step less gives: a coefficient that is smaller was that of a smooth function
+_MISFIT = 0.5  # of the coefficient that a fit with a step less gives: a smaller one was that of a smooth function
 
 
 def slopes(f0: float, near: Float, h: Float) -> Float:
