@@ -417,7 +417,7 @@ class _Search:
             return np.asarray(jumps + scatters + np.where(apart, _pairs(wild, mixed), 0.0))
 
     def _shorten(self, most: int) -> tuple[dict[float, tuple[Float, Float]], int]:
-        """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
+        """Divide the steps by 9.51 where longer ones tell something else; the diagonals at longer ones, by the ratio.
 
         The longest become those that were the shortest, so that no call is lost but the discarded. Two ratios must
         agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest;
