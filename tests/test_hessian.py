@@ -261,6 +261,57 @@ def test_hvp(counted):
         assert error(hvp(f, x, scale * v), scale * expected) < 1e-7
 
 
+@pytest.mark.parametrize("by", ["values", "jac"])
+def test_hvp_with_its_error(by, counted):
+    x, v = np.tile(TUTORIAL, 2), np.cos(np.arange(10.0))
+    f = counted(rosen if by == "values" else rosen_der)
+    options = {"jac": f} if by == "jac" else {}
+    for scale in (1e-150, 1.0, 1e150):
+        f.nfev = 0
+        result = hvp(f, x, scale * v, full_output=True, **options)
+        expected = rosen_hess(x) @ (scale * v)
+        assert result.value.tobytes() == hvp(f, x, scale * v, **options).tobytes()
+        assert result.nfev == f.nfev / 2 == (2 if by == "jac" else 40)
+        assert (np.abs(result.value - expected) <= result.error).all()
+        assert (result.error <= 1e-5 * np.abs(expected).max()).all()
+        assert not result.flag.any()
+        assert result.method == "central"
+        assert result.step.shape == result.error.shape == result.flag.shape == (10,)
+    assert np.isfinite(hvp(f, x, v, full_output=True, **options).step).all()
+
+
+def test_the_length_of_v_does_not_matter_to_hvp():
+    A = np.array([[2.0, 1.0], [1.0, 4.0]])
+    for tiny in (5e-324, 1e-310, 1e-200, 1e200, 1e307):
+        v = np.array([tiny, 0.0])
+        assert hvp(None, [1.0, 2.0], v, jac=lambda x: A @ x) == pytest.approx(A @ v, rel=1e-9, abs=0)
+        assert hvp(lambda x: 0.5 * x @ A @ x, [1.0, 2.0], v) == pytest.approx(A @ v, rel=1e-6, abs=0)
+
+
+def test_hvp_that_steps_across_the_end_of_a_domain():
+    with np.errstate(all="ignore"):
+        result = hvp(None, [1e-6, 1.0], [1.0, 1.0], jac=lambda x: 1 / x, full_output=True)
+        assert result.value == pytest.approx(np.array([-1e12, -1.0]), rel=2e-3)
+        assert (np.abs(result.value - np.array([-1e12, -1.0])) <= result.error).all()
+        assert result.flag.tolist() == [Flag.shrunk, Flag.ok]
+        assert result.nfev == 4
+        lost = hvp(lambda x: float(np.log(x - 2.0).sum()), [1.0, 1.0], [1.0, 0.0], full_output=True)
+    assert (lost.flag == Flag.nonfinite).all()
+    assert np.isnan(lost.error).all()
+    # no end at 0: the longer step stays
+    result = hvp(None, [1e-6, 1.0], [1.0, 1.0], jac=lambda x: np.exp(x), full_output=True)
+    assert result.value == pytest.approx(np.exp([1e-6, 1.0]), rel=1e-9)
+    assert not result.flag.any()
+
+
+def test_hvp_of_a_coarse_function():
+    x = np.array([1.0, 2.0, -1.5])
+    result = hvp(lambda x: np.float32((x**3).sum()), x, np.ones(3), full_output=True)
+    assert (result.flag == Flag.low_precision).all()
+    assert (np.abs(result.value - 6 * x) <= result.error).all()
+    assert result.nfev == 13
+
+
 def test_hvp_with_zeros_makes_no_calls(counted):
     f = counted(rosen)
     assert hvp(f, [1.0, 2.0], [0.0, 0.0]).tolist() == [0.0, 0.0]
