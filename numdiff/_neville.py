@@ -44,10 +44,9 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
         vague = ~(differ(values[-1], values[-2], _VAGUE) <= 4.0 * rounding[-1]) & (len(values) == 2)
     best, error = extrapolate(values, z, rounding)
     apart &= ~(error < _EXPLAINED * change)
-    if len(values) == 2:
-        error = np.fmax(error, change)
-    error = np.where(apart, np.fmax(error, change), error)
-    error = np.where(vague, 2.0 * (np.abs(values[-1]) + np.abs(values[-2])), error)
+    with np.errstate(all="ignore"):
+        error = np.where(apart | (len(values) == 2), np.fmax(error, change), error)
+        error = np.where(vague, 2.0 * (np.abs(values[-1]) + np.abs(values[-2])), error)
     if unlike.any():
         with np.errstate(all="ignore"):
             best[unlike] = values[-1][unlike]

@@ -377,7 +377,8 @@ class _Search:
         best, error, apart, vague = limits(np.array(values), np.array(used), np.array(rounding), plan.one_sided)
         assert flags is not None
         flags |= np.where(vague, int(Flag.noisy), 0)
-        error = error + self._doubts(np.array(values), np.array(beside), np.array(used), apart, flags)
+        with np.errstate(over="ignore"):
+            error = error + self._doubts(np.array(values), np.array(beside), np.array(used), apart, flags)
         unknown = ~np.isfinite(error)  # something overflowed
         error[unknown] = np.inf
         flags[unknown] |= Flag.noisy
@@ -468,9 +469,9 @@ class _Search:
 
     def _alike(self, chosen: Index, long: Float) -> Mask:
         """Where the second derivatives at longer steps are those at the plan's, as far as rounding lets one see."""
-        own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
+        rounding = self._rounding(self.plan.h[chosen], self.near[chosen], False)
         with np.errstate(all="ignore"):
-            return np.asarray(differ(own, long) <= floor)
+            return np.asarray(differ(self.second[chosen], long) <= 4.0 * rounding)
 
 
 def _pairs(each: Float, mixed: bool) -> Float:
