@@ -125,6 +125,8 @@ enum {
 #define ND_GROWTH 4.0           /* by that */
 #define ND_AGREE_GROWING 0.1    /* and be so far apart */
 #define ND_SCATTER 1e3          /* times the rounding is called noise */
+#define ND_CLEAR 32.0           /* times the rounding: a second difference that tells of a kink */
+#define ND_ALIKE 0.1            /* how far apart its jump may be at other steps */
 enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40 };
 
 /* What is known at one step. */

@@ -152,6 +152,15 @@ static double seen(const nd_richardson *c, const nd_limit *v, int shorter, int l
     return larger(fabs(b->slope - a->slope) * near, 0.5 * fabs(b->bend - a->bend * ratio * ratio));
 }
 
+/* The jump of the slope at a kink, where the second differences at both steps are of that alone; else 0. */
+static double corner(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
+{
+    const nd_sample *a = &v->sample[longer], *b = &v->sample[shorter];
+    double near = fabs(c->h[shorter]), jump = fabs(b->bend) / near;
+    double apart = fabs(b->bend / near - a->bend / fabs(c->h[longer]));
+    return fabs(b->bend) > ND_CLEAR * b->noise && apart <= ND_ALIKE * jump ? jump : 0.0;
+}
+
 /* --- one component: what to do next --- */
 
 static double ask(nd_richardson *c, int why, double h)
@@ -190,7 +199,7 @@ static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         v[r].value = ref->slope;
         v[r].error = (apart == apart ? apart : 0.0) + 0.5 * jump + ref->noise / near;
         v[r].step = c->h[REFERENCE];
-        if ((jump > 0.3 * (fabs(now->bend) / now_h) && jump > 1e-3 * slope) || apart > 0.1 * slope) {
+        if ((jump > 0.3 * (fabs(now->bend) / now_h) && jump > 1e-3 * slope) || corner(c, &v[r], REFERENCE, NOW) > 0.0 || apart > 0.1 * slope) {
             v[r].remarks |= ND_KINK;
         }
     }
@@ -214,6 +223,29 @@ static void push(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     c->levels++;
 }
 
+/* The part of the second difference that grows as the step: the jump of the slope at a kink, k of bend = k h + c h^2. */
+static double jump_of(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
+{
+    double a = fabs(c->h[shorter]), b = fabs(c->h[longer]);
+    return (v->sample[shorter].bend / a * b - v->sample[longer].bend / b * a) / (b - a);
+}
+
+/* That jump, where three steps tell of the same, well above rounding; else 0. At a kink every central difference may
+ * agree with every other, and none is the slope to either side. */
+static double kink(const nd_richardson *c, const nd_limit *v)
+{
+    int shortest = REFERENCE, middle = NOW, longest = BEFORE;
+    if (fabs(c->h[REFERENCE]) > 0.5 * fabs(c->h[NOW])) {
+        if (c->levels < 3) {
+            return corner(c, v, NOW, BEFORE);
+        }
+        shortest = NOW, middle = BEFORE, longest = CANDIDATE;
+    }
+    double jump = jump_of(c, v, shortest, middle), again = jump_of(c, v, middle, longest);
+    double noise = larger(v->sample[shortest].noise, v->scatter) / fabs(c->h[shortest]);
+    return fabs(jump) > ND_CLEAR * noise && fabs(jump - again) <= ND_ALIKE * fabs(jump) ? fabs(jump) : 0.0;
+}
+
 /* The reference has the shortest step, and so shows best how far the values scatter. BEFORE is the last but one. */
 static double finish(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
@@ -225,6 +257,12 @@ static double finish(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         }
         double truncation = fabs(now->slope - v[r].value) * (c->one_sided ? ratio : ratio * ratio);
         double by_slope = beyond(fabs(ref->slope - v[r].value), 2.0 * truncation) * near;
+        double jump = kink(c, &v[r]);
+        if (0.5 * jump > v[r].error && by_slope <= ND_ALIKE * jump * near) {
+            v[r].error = 0.5 * jump;
+            v[r].remarks |= ND_KINK;
+            continue;
+        }
         double curvature = now->bend / far / far,
                change = before->bend / fabs(c->h[BEFORE]) / fabs(c->h[BEFORE]) - curvature;
         double by_bend = beyond(0.5 * fabs(ref->bend - curvature * near * near), fabs(change) * near * near);
@@ -315,7 +353,8 @@ static double search(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         int blind = lower == 0.0;
         for (ptrdiff_t r = 0; r < m; r++) {
             const nd_sample *ref = &v[r].sample[REFERENCE];
-            blind |= v[r].live && ref->noise > 1e-3 * fabs(lower) * ref->steepest;
+            double steep = is_finite ? corner(c, &v[r], REFERENCE, NOW) : 0.0;
+            blind |= v[r].live && ref->noise > 1e-3 * fabs(lower) * (steep > 0.0 ? steep : ref->steepest);
         }
         if (blind || c->references >= ND_REFERENCES) {
             return give_up(c, v, m);
@@ -337,16 +376,20 @@ static double search(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 }
 
 /* Values at a long and a short step agree, but not with the reference. A much shorter step decides: there, scatter is
- * as large as it was, and a structure is smooth. */
+ * as large as it was, and a structure is smooth; or a kink, and finish() tells of it. */
 static double probe(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
-    int structure = 0;
+    int structure = 0, is_kink = 0;
     for (ptrdiff_t r = 0; r < m; r++) {
         if (v[r].live) {
             structure |= seen(c, &v[r], NOW, CANDIDATE) < 0.1 * seen(c, &v[r], REFERENCE, CANDIDATE);
+            is_kink |= corner(c, &v[r], NOW, REFERENCE) > 0.0;
         }
     }
     c->has_before = 0;
+    if (is_kink) {
+        return accept(c, v, m);
+    }
     if (structure) {
         copy(c, v, m, CANDIDATE, REFERENCE);
         copy(c, v, m, REFERENCE, NOW);

@@ -76,6 +76,30 @@ def test_a_kink_is_flagged_with_half_the_jump_as_error(f):
     assert result.error[0] == pytest.approx(jump / 2, rel=0.05)
 
 
+@pytest.mark.parametrize("jump", [0.5, 0.02, 1e-3, 1e-5])
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: (x - 3) ** 2, np.exp, np.sin])
+@pytest.mark.parametrize("b", [0.0, 1.1772959800209328])
+def test_a_weak_kink_is_no_less_a_kink(f, jump, b):
+    result = richardson(of_one(lambda x: f(x) + jump / 2 * abs(x - b)), [b])
+    assert result.flag[0] == Flag.kink
+    assert result.error[0] == pytest.approx(jump / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("distance", [1e-12, 1e-10])
+def test_a_kink_beside_x0_is_in_the_bar(distance):
+    for b in np.linspace(-3, 3, 40):
+        result = richardson(of_one(lambda x, b=b: np.sin(x) + 1e-3 * abs(x - b)), [b + distance])
+        assert result.flag[0] == Flag.kink
+        assert abs(result.value[0] - np.cos(b) - 1e-3) <= 1.01 * result.error[0] <= 1.2e-3
+
+
+def test_noise_is_no_kink():
+    rng = np.random.default_rng(7)
+    for sigma in 10 ** rng.uniform(-11, -6, 300):
+        result = richardson(lambda x, s=sigma: float(np.exp(x[0]) + s * rng.standard_normal()), [rng.normal()])
+        assert not result.flag[0] & Flag.kink
+
+
 @pytest.mark.parametrize("f", [np.floor, np.sign])
 def test_a_jump_is_flagged(f):
     assert richardson(of_one(f), [0.0]).flag[0] & (Flag.kink | Flag.noisy)

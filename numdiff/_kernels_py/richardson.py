@@ -14,6 +14,7 @@ LEVELS = 10
 KINK, NOISY = 8, 16
 CAUTION, LEAST, APART, LENGTH, AGREE, TARGET = 64.0, 1.0 / 4096.0, 7.3, 0.02, 0.02, 0.003
 CLOSE, LOWER, FINE, GROWTH, AGREE_GROWING, SCATTER = 16.0, 0.0153, 5e-13, 4.0, 0.1, 1e3
+CLEAR, ALIKE = 32.0, 0.1
 GROWTHS, REFERENCES, ROUNDS = 4, 5, 40
 
 
@@ -149,6 +150,11 @@ class _Component:
         ratio = near / abs(self.h[longer])
         return _larger(abs(b[0] - a[0]) * near, 0.5 * abs(b[1] - a[1] * ratio * ratio))
 
+    def corner(self, limit: _Limit, shorter: int, longer: int) -> float:
+        near, (_, bend, _, noise) = abs(self.h[shorter]), limit.sample[shorter]
+        jump, apart = abs(bend) / near, abs(bend / near - limit.sample[longer][1] / abs(self.h[longer]))
+        return jump if abs(bend) > CLEAR * noise and apart <= ALIKE * jump else 0.0
+
     def ask(self, why: Callable[[], float], h: float) -> float:
         self.ask_why, self.h[NOW] = why, h
         return h
@@ -172,7 +178,8 @@ class _Component:
             steep = far_steepest if far_h > 0.0 and far_steepest > steepest else steepest
             limit.best[:2] = slope, (apart if apart == apart else 0.0) + 0.5 * jump + noise / near
             limit.step = self.h[REFERENCE]
-            if (jump > 0.3 * (abs(now_bend) / now_h) and jump > 1e-3 * steep) or apart > 0.1 * steep:
+            bent = jump > 0.3 * (abs(now_bend) / now_h) and jump > 1e-3 * steep
+            if bent or self.corner(limit, REFERENCE, NOW) > 0.0 or apart > 0.1 * steep:
                 limit.remarks |= KINK
         return self.done()
 
@@ -190,6 +197,20 @@ class _Component:
         self.zs[0] = z
         self.levels += 1
 
+    def jump_of(self, limit: _Limit, shorter: int, longer: int) -> float:
+        a, b = abs(self.h[shorter]), abs(self.h[longer])
+        return (limit.sample[shorter][1] / a * b - limit.sample[longer][1] / b * a) / (b - a)
+
+    def kink(self, limit: _Limit) -> float:
+        shortest, middle, longest = REFERENCE, NOW, BEFORE
+        if abs(self.h[REFERENCE]) > 0.5 * abs(self.h[NOW]):
+            if self.levels < 3:
+                return self.corner(limit, NOW, BEFORE)
+            shortest, middle, longest = NOW, BEFORE, CANDIDATE
+        jump, again = self.jump_of(limit, shortest, middle), self.jump_of(limit, middle, longest)
+        noise = _larger(limit.sample[shortest][3], limit.scatter) / abs(self.h[shortest])
+        return abs(jump) if abs(jump) > CLEAR * noise and abs(jump - again) <= ALIKE * abs(jump) else 0.0
+
     def finish(self) -> float:
         near, far = abs(self.h[REFERENCE]), abs(self.h[NOW])
         ratio, before_h = near / far, abs(self.h[BEFORE])
@@ -199,6 +220,11 @@ class _Component:
             now_slope, now_bend, _, now_noise = limit.sample[NOW]
             truncation = abs(now_slope - value) * (ratio if self.one_sided else ratio * ratio)
             by_slope = _beyond(abs(slope - value), 2.0 * truncation) * near
+            jump = self.kink(limit)
+            if 0.5 * jump > limit.best[1] and by_slope <= ALIKE * jump * near:
+                limit.best[1] = 0.5 * jump
+                limit.remarks |= KINK
+                continue
             curvature = now_bend / far / far
             change = limit.sample[BEFORE][1] / before_h / before_h - curvature
             by_bend = _beyond(0.5 * abs(bend - curvature * near * near), abs(change) * near * near)
@@ -269,7 +295,8 @@ class _Component:
             blind = lower == 0.0
             for limit in self.live:
                 _, _, steepest, noise = limit.sample[REFERENCE]
-                blind |= noise > 1e-3 * abs(lower) * steepest
+                steep = self.corner(limit, REFERENCE, NOW) if is_finite else 0.0
+                blind |= noise > 1e-3 * abs(lower) * (steep if steep > 0.0 else steepest)
             if blind or self.references >= REFERENCES:
                 return self.give_up()
             self.references += 1
@@ -293,10 +320,13 @@ class _Component:
         return self.search()
 
     def probe(self) -> float:
-        structure = False
+        structure = is_kink = False
         for limit in self.live:
             structure |= self.seen(limit, NOW, CANDIDATE) < 0.1 * self.seen(limit, REFERENCE, CANDIDATE)
+            is_kink |= self.corner(limit, NOW, REFERENCE) > 0.0
         self.has_before = False
+        if is_kink:
+            return self.accept()
         if structure:
             self.copy(CANDIDATE, REFERENCE)
             self.copy(REFERENCE, NOW)
