@@ -127,7 +127,7 @@ enum {
 #define ND_SCATTER 1e3          /* times the rounding is called noise */
 #define ND_CLEAR 32.0           /* times the rounding: a second difference that tells of a kink */
 #define ND_ALIKE 0.1            /* how far apart its jump may be at other steps */
-enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40 };
+enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40, ND_EDGES = 5 };
 
 /* What is known at one step. */
 typedef struct nd_sample {
@@ -156,8 +156,8 @@ typedef struct nd_richardson {
     double eps;     /* the precision of the function's values */
     double noise;   /* their standard deviation, if it is known to be larger; else 0 */
     int one_sided;  /* steps to one side, that of the sign of h[0] */
-    int state, levels, rounds, references, growths, stalled, has_before, is_short;
-    double h[5], zs[ND_LEVELS];
+    int state, levels, rounds, references, growths, edges, stalled, has_before, is_short;
+    double flat, h[5], zs[ND_LEVELS];
 } nd_richardson;
 
 /* Take the function's values at the step h that was returned last (h[0] at first), and return the next one; 0: done.

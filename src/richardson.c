@@ -10,7 +10,7 @@
 enum { NOW, REFERENCE, CANDIDATE, BEFORE, LONGEST };
 
 /* What the values asked for are for. */
-enum { START, SEARCH, PROBE, LOWER, GROW, DESCEND, DONE };
+enum { START, SEARCH, PROBE, LOWER, EDGE, GROW, DESCEND, DONE };
 
 static double larger(double a, double b)
 {
@@ -176,6 +176,17 @@ static double done(nd_richardson *c)
     return 0.0;
 }
 
+/* The function jumps by change beside x, or scatters by that: the longest step is the best. */
+static void settle(const nd_richardson *c, nd_limit *v, double change)
+{
+    const nd_sample *far = &v->sample[LONGEST];
+    v->value = far->slope;
+    v->error = (fabs(far->bend) + 2.0 * change) / fabs(c->h[LONGEST]);
+    v->step = c->h[LONGEST];
+    v->remarks |= ND_NOISY;
+    v->live = 0;
+}
+
 /* No step was found at which the function is smooth; the error says so. */
 static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
@@ -187,19 +198,21 @@ static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         }
         double jump = fabs(ref->bend) / near, change = ref->steepest * near;
         double apart = fabs(now->slope - ref->slope);
-        /* At a kink the slopes are what they are at longer steps; in a jump and in noise they grow. */
+        /* At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and less
+         * where the slope is infinite. */
         if (far_h > 0.0 && ref->steepest > 4.0 * far->steepest && isfinite(far->slope) && change > 4.0 * ref->noise) {
-            v[r].value = far->slope;
-            v[r].error = (fabs(far->bend) + 2.0 * change) / far_h;
-            v[r].step = c->h[LONGEST];
-            v[r].remarks |= ND_NOISY;
+            settle(c, &v[r], change);
+            if (now->steepest * now_h > change * sqrt(sqrt(now_h / near))) {
+                v[r].error = larger(v[r].error, ref->steepest);
+            }
             continue;
         }
         double slope = far_h > 0.0 && far->steepest > ref->steepest ? far->steepest : ref->steepest;
         v[r].value = ref->slope;
         v[r].error = (apart == apart ? apart : 0.0) + 0.5 * jump + ref->noise / near;
         v[r].step = c->h[REFERENCE];
-        if ((jump > 0.3 * (fabs(now->bend) / now_h) && jump > 1e-3 * slope) || corner(c, &v[r], REFERENCE, NOW) > 0.0 || apart > 0.1 * slope) {
+        int bent = jump > 0.3 * (fabs(now->bend) / now_h) && jump > 1e-3 * slope;
+        if (bent || corner(c, &v[r], REFERENCE, NOW) > 0.0 || apart > 0.1 * slope) {
             v[r].remarks |= ND_KINK;
         }
     }
@@ -211,6 +224,9 @@ static void push(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
     double h = fabs(c->h[NOW]), z = c->one_sided ? h : h * h;
     for (ptrdiff_t r = 0; r < m; r++) {
+        if (!v[r].live) {
+            continue;
+        }
         const nd_sample *now = &v[r].sample[NOW];
         double least = v[r].error;
         add_row(c->levels, c->zs, z, now->slope, larger(now->noise, v[r].scatter) / h, v[r].table, v[r].bars,
@@ -298,9 +314,47 @@ static double descend(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     return ask(c, DESCEND, 0.5 * c->h[NOW]);
 }
 
+/* Whether nothing changes at the step accepted, but at one that was too long: BEFORE. */
+static int is_flat(const nd_limit *v)
+{
+    return v->live && v->sample[CANDIDATE].steepest == 0.0 && v->sample[BEFORE].steepest > 0.0;
+}
+
+/* The next step between those, to tell a function that is constant there from one whose values have few digits: the
+ * former begins to change no steeper than it does up to LONGEST, the latter by a jump. 0: told. */
+static double edge(nd_richardson *c, nd_limit *v, ptrdiff_t m)
+{
+    double far_h = fabs(c->h[LONGEST]), beyond_it = fabs(c->h[BEFORE]), flat = fabs(c->flat);
+    int wanted = 0;
+    for (ptrdiff_t r = 0; r < m; r++) {
+        const nd_sample *before = &v[r].sample[BEFORE];
+        if (!is_flat(&v[r])) {
+            continue;
+        }
+        const nd_sample *far = &v[r].sample[LONGEST];
+        double change = before->steepest * beyond_it, wide = far_h - beyond_it;
+        double steepest = larger(far->steepest, (far->steepest * far_h - change) / wide);
+        if (wide > 0.0 && change > ND_CLEAR * before->noise && change > 4.0 * steepest * (beyond_it - flat)) {
+            settle(c, &v[r], change);
+        } else {
+            wanted = 1;
+        }
+    }
+    return wanted && c->edges++ < ND_EDGES ? exact(c, copysign(sqrt(flat * beyond_it), c->h[BEFORE])) : 0.0;
+}
+
 /* CANDIDATE is a good step; a longer one where rounding is large beside the slope. */
 static double accept(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
+    if (c->growths == 0) {
+        if (c->edges == 0) {
+            c->flat = c->h[CANDIDATE];
+        }
+        double next = edge(c, v, m);
+        if (next != 0.0) {
+            return ask(c, EDGE, next);
+        }
+    }
     double h = fabs(c->h[CANDIDATE]);
     int limited = 0;
     for (ptrdiff_t r = 0; r < m; r++) {
@@ -313,10 +367,14 @@ static double accept(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         return ask(c, GROW, exact(c, ND_GROWTH * c->h[CANDIDATE]));
     }
     copy(c, v, m, NOW, CANDIDATE);
+    int any = 0;
     for (ptrdiff_t r = 0; r < m; r++) {
-        v[r].error = HUGE_VAL;
+        if (v[r].live) {
+            v[r].error = HUGE_VAL;
+            any = 1;
+        }
     }
-    return descend(c, v, m);
+    return any ? descend(c, v, m) : done(c);
 }
 
 /* NOW is a step to be judged by the reference. */
@@ -360,6 +418,9 @@ static double search(nd_richardson *c, nd_limit *v, ptrdiff_t m)
             return give_up(c, v, m);
         }
         c->references++;
+        if (is_finite) {
+            copy(c, v, m, BEFORE, NOW);
+        }
         copy(c, v, m, CANDIDATE, REFERENCE);
         return ask(c, LOWER, lower);
     }
@@ -451,6 +512,20 @@ double nd_richardson_next(nd_richardson *c, nd_limit *v, ptrdiff_t m, const doub
         copy(c, v, m, NOW, CANDIDATE);
         c->has_before = 0;
         return search(c, v, m);
+    case EDGE: {
+        int changes = 0;
+        for (ptrdiff_t r = 0; r < m; r++) {
+            changes |= is_flat(&v[r]) && !(v[r].sample[NOW].steepest == 0.0);
+        }
+        if (!finite(v, m)) {
+            c->edges = ND_EDGES;
+        } else if (changes) {
+            copy(c, v, m, BEFORE, NOW);
+        } else {
+            c->flat = c->h[NOW];
+        }
+        return accept(c, v, m);
+    }
     case GROW:
         if (finite(v, m) && compare(c, v, m, NOW, CANDIDATE, &suspect) <= ND_AGREE_GROWING) {
             copy(c, v, m, CANDIDATE, NOW);

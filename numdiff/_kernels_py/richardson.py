@@ -15,7 +15,7 @@ KINK, NOISY = 8, 16
 CAUTION, LEAST, APART, LENGTH, AGREE, TARGET = 64.0, 1.0 / 4096.0, 7.3, 0.02, 0.02, 0.003
 CLOSE, LOWER, FINE, GROWTH, AGREE_GROWING, SCATTER = 16.0, 0.0153, 5e-13, 4.0, 0.1, 1e3
 CLEAR, ALIKE = 32.0, 0.1
-GROWTHS, REFERENCES, ROUNDS = 4, 5, 40
+GROWTHS, REFERENCES, ROUNDS, EDGES = 4, 5, 40, 5
 
 
 def _larger(a: float, b: float) -> float:
@@ -89,7 +89,8 @@ class _Component:
         self.limits = [_Limit() for _ in range(m)]
         self.live: list[_Limit] = []
         self.ask_why: Callable[[], float] = self.start
-        self.levels = self.rounds = self.references = self.growths = self.stalled = 0
+        self.levels = self.rounds = self.references = self.growths = self.edges = self.stalled = 0
+        self.flat = 0.0
         self.has_before = self.is_short = False
         self.h = [h, 0.0, 0.0, 0.0, 0.0]
         self.zs = [0.0] * LEVELS
@@ -162,18 +163,26 @@ class _Component:
     def done(self) -> float:
         return self.ask(self.done, 0.0)
 
+    def settle(self, limit: _Limit, change: float) -> None:
+        slope, bend = limit.sample[LONGEST][:2]
+        limit.best[:2] = slope, (abs(bend) + 2.0 * change) / abs(self.h[LONGEST])
+        limit.step = self.h[LONGEST]
+        limit.remarks |= NOISY
+        limit.live = False
+
     def give_up(self) -> float:
         near, now_h, far_h = abs(self.h[REFERENCE]), abs(self.h[NOW]), abs(self.h[LONGEST])
         for limit in self.live:
             slope, bend, steepest, noise = limit.sample[REFERENCE]
-            now_slope, now_bend = limit.sample[NOW][:2]
-            far_slope, far_bend, far_steepest = limit.sample[LONGEST][:3]
+            now_slope, now_bend, now_steepest, _ = limit.sample[NOW]
+            far_slope, _, far_steepest, _ = limit.sample[LONGEST]
             jump, change, apart = abs(bend) / near, steepest * near, abs(now_slope - slope)
-            # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow.
+            # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and less
+            # where the slope is infinite.
             if far_h > 0.0 and steepest > 4.0 * far_steepest and isfinite(far_slope) and change > 4.0 * noise:
-                limit.best[:2] = far_slope, (abs(far_bend) + 2.0 * change) / far_h
-                limit.step = self.h[LONGEST]
-                limit.remarks |= NOISY
+                self.settle(limit, change)
+                if now_steepest * now_h > change * sqrt(sqrt(now_h / near)):
+                    limit.best[1] = _larger(limit.best[1], steepest)
                 continue
             steep = far_steepest if far_h > 0.0 and far_steepest > steepest else steepest
             limit.best[:2] = slope, (apart if apart == apart else 0.0) + 0.5 * jump + noise / near
@@ -186,7 +195,7 @@ class _Component:
     def push(self) -> None:
         h = abs(self.h[NOW])
         z = h if self.one_sided else h * h
-        for limit in self.limits:
+        for limit in self.live:
             slope, _, _, noise = limit.sample[NOW]
             least = limit.best[1]
             bar = _larger(noise, limit.scatter) / h
@@ -247,7 +256,40 @@ class _Component:
         self.copy(BEFORE, NOW)
         return self.ask(self.descend, 0.5 * self.h[NOW])
 
+    def flats(self) -> list[_Limit]:
+        return [limit for limit in self.live if limit.sample[CANDIDATE][2] == 0.0 and limit.sample[BEFORE][2] > 0.0]
+
+    def edge(self) -> float:
+        far_h, beyond_it, flat, wanted = abs(self.h[LONGEST]), abs(self.h[BEFORE]), abs(self.flat), False
+        for limit in self.flats():
+            _, _, steepest, noise = limit.sample[BEFORE]
+            far_steepest, change, wide = limit.sample[LONGEST][2], steepest * beyond_it, far_h - beyond_it
+            steepest = _larger(far_steepest, (far_steepest * far_h - change) / wide) if wide > 0.0 else inf
+            if change > CLEAR * noise and change > 4.0 * steepest * (beyond_it - flat):
+                self.settle(limit, change)
+            else:
+                wanted = True
+        self.live = [limit for limit in self.live if limit.live]
+        if wanted:
+            self.edges += 1
+        return self.exact(copysign(sqrt(flat * beyond_it), self.h[BEFORE])) if wanted and self.edges <= EDGES else 0.0
+
+    def at_edge(self) -> float:
+        if not self.finite():
+            self.edges = EDGES
+        elif any(not limit.sample[NOW][2] == 0.0 for limit in self.flats()):
+            self.copy(BEFORE, NOW)
+        else:
+            self.flat = self.h[NOW]
+        return self.accept()
+
     def accept(self) -> float:
+        if self.growths == 0:
+            if self.edges == 0:
+                self.flat = self.h[CANDIDATE]
+            following = self.edge()
+            if following != 0.0:
+                return self.ask(self.at_edge, following)
         h = abs(self.h[CANDIDATE])
         limited = False
         for limit in self.live:
@@ -257,9 +299,9 @@ class _Component:
             self.growths += 1
             return self.ask(self.grow, self.exact(GROWTH * self.h[CANDIDATE]))
         self.copy(NOW, CANDIDATE)
-        for limit in self.limits:
+        for limit in self.live:
             limit.best[1] = inf
-        return self.descend()
+        return self.descend() if self.live else self.done()
 
     def grow(self) -> float:
         if self.finite() and self.compare(NOW, CANDIDATE)[0] <= AGREE_GROWING:
@@ -300,6 +342,8 @@ class _Component:
             if blind or self.references >= REFERENCES:
                 return self.give_up()
             self.references += 1
+            if is_finite:
+                self.copy(BEFORE, NOW)
             self.copy(CANDIDATE, REFERENCE)
             return self.ask(self.lower, lower)
         factor = 0.25
