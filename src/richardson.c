@@ -515,7 +515,7 @@ double nd_richardson_next(nd_richardson *c, nd_limit *v, ptrdiff_t m, const doub
     case EDGE: {
         int changes = 0;
         for (ptrdiff_t r = 0; r < m; r++) {
-            changes |= is_flat(&v[r]) && !(v[r].sample[NOW].steepest == 0.0);
+            changes |= is_flat(&v[r]) && v[r].sample[NOW].steepest != 0.0;
         }
         if (!finite(v, m)) {
             c->edges = ND_EDGES;

@@ -177,8 +177,8 @@ class _Component:
             now_slope, now_bend, now_steepest, _ = limit.sample[NOW]
             far_slope, _, far_steepest, _ = limit.sample[LONGEST]
             jump, change, apart = abs(bend) / near, steepest * near, abs(now_slope - slope)
-            # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and less
-            # where the slope is infinite.
+            # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and
+            # less where the slope is infinite.
             if far_h > 0.0 and steepest > 4.0 * far_steepest and isfinite(far_slope) and change > 4.0 * noise:
                 self.settle(limit, change)
                 if now_steepest * now_h > change * sqrt(sqrt(now_h / near)):
@@ -277,7 +277,7 @@ class _Component:
     def at_edge(self) -> float:
         if not self.finite():
             self.edges = EDGES
-        elif any(not limit.sample[NOW][2] == 0.0 for limit in self.flats()):
+        elif any(limit.sample[NOW][2] != 0.0 for limit in self.flats()):
             self.copy(BEFORE, NOW)
         else:
             self.flat = self.h[NOW]
