@@ -127,6 +127,8 @@ enum {
 #define ND_SCATTER 1e3          /* times the rounding is called noise */
 #define ND_CLEAR 32.0           /* times the rounding: a second difference that tells of a kink */
 #define ND_ALIKE 0.1            /* how far apart its jump may be at other steps */
+#define ND_SMOOTH 0.05          /* of the first: second differences smaller than that do not scatter */
+#define ND_POWER 0.25           /* of the step: values that change as a higher one are not those of a jump */
 enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40, ND_EDGES = 5 };
 
 /* What is known at one step. */

@@ -187,6 +187,21 @@ static void settle(const nd_richardson *c, nd_limit *v, double change)
     v->live = 0;
 }
 
+/* The power of the step that the values change by; 0 where that cannot be told. */
+static double power(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
+{
+    double near = fabs(c->h[shorter]), far = fabs(c->h[longer]);
+    double less = v->sample[shorter].steepest * near, more = v->sample[longer].steepest * far;
+    return far > near && more > less && less > 0.0 ? log(more / less) / log(far / near) : 0.0;
+}
+
+/* Whether the slope is infinite: that power is below 1, but well above 0, and the same for all steps. */
+static int is_steep(const nd_richardson *c, const nd_limit *v)
+{
+    double first = power(c, v, REFERENCE, NOW), next = power(c, v, NOW, BEFORE), all = power(c, v, REFERENCE, LONGEST);
+    return all > ND_POWER && fabs(first - all) <= ND_ALIKE && fabs(next - all) <= ND_ALIKE;
+}
+
 /* No step was found at which the function is smooth; the error says so. */
 static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
@@ -202,7 +217,7 @@ static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
          * where the slope is infinite. */
         if (far_h > 0.0 && ref->steepest > 4.0 * far->steepest && isfinite(far->slope) && change > 4.0 * ref->noise) {
             settle(c, &v[r], change);
-            if (now->steepest * now_h > change * sqrt(sqrt(now_h / near))) {
+            if (is_steep(c, &v[r])) {
                 v[r].error = larger(v[r].error, ref->steepest);
             }
             continue;
@@ -285,6 +300,10 @@ static double finish(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         double scatter = 2.0 * larger(by_slope, by_bend), noise = larger(now->noise, v[r].scatter);
         if (scatter > noise) {
             v[r].error += noise > 0.0 ? v[r].floor * (scatter / noise - 1.0) : scatter / far;
+            /* Of noise, the second difference would tell as well: this is a kink or another structure beside x. */
+            if (by_slope > ND_CLEAR * noise && by_bend < ND_SMOOTH * by_slope) {
+                v[r].error = larger(v[r].error, by_slope / near);
+            }
             if (scatter > ND_SCATTER * noise) {
                 v[r].remarks |= ND_NOISY;
             }

@@ -93,6 +93,14 @@ def test_a_kink_beside_x0_is_in_the_bar(distance):
         assert abs(result.value[0] - np.cos(b) - 1e-3) <= 1.01 * result.error[0] <= 1.2e-3
 
 
+@pytest.mark.parametrize("distance", [1e-5, 1e-4, 1e-3, 1e-2])
+def test_a_kink_between_the_steps_is_in_the_bar(distance):
+    for b in np.linspace(-3, 3, 40):
+        result = richardson(of_one(lambda x, b=b: np.sin(x) + 1e-3 * abs(x - b)), [b + distance])
+        error = abs(result.value[0] - np.cos(b + distance) - 1e-3)
+        assert error <= 1e-9 or (error <= 1.01 * result.error[0] <= 5e-3 and result.flag[0])
+
+
 @pytest.mark.parametrize("digits", [3, 4, 5, 6, 7, 8])
 def test_few_digits_are_noise_and_never_a_plateau(digits):
     for x in np.linspace(-2, 2, 60):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import copysign, frexp, inf, isfinite, ldexp, sqrt, trunc
+from math import copysign, frexp, inf, isfinite, ldexp, log, sqrt, trunc
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ LEVELS = 10
 KINK, NOISY = 8, 16
 CAUTION, LEAST, APART, LENGTH, AGREE, TARGET = 64.0, 1.0 / 4096.0, 7.3, 0.02, 0.02, 0.003
 CLOSE, LOWER, FINE, GROWTH, AGREE_GROWING, SCATTER = 16.0, 0.0153, 5e-13, 4.0, 0.1, 1e3
-CLEAR, ALIKE = 32.0, 0.1
+CLEAR, ALIKE, SMOOTH, POWER = 32.0, 0.1, 0.05, 0.25
 GROWTHS, REFERENCES, ROUNDS, EDGES = 4, 5, 40, 5
 
 
@@ -170,18 +170,28 @@ class _Component:
         limit.remarks |= NOISY
         limit.live = False
 
+    def power(self, limit: _Limit, shorter: int, longer: int) -> float:
+        near, far = abs(self.h[shorter]), abs(self.h[longer])
+        less, more = limit.sample[shorter][2] * near, limit.sample[longer][2] * far
+        return log(more / less) / log(far / near) if far > near and more > less > 0.0 else 0.0
+
+    def is_steep(self, limit: _Limit) -> bool:
+        first, following = self.power(limit, REFERENCE, NOW), self.power(limit, NOW, BEFORE)
+        overall = self.power(limit, REFERENCE, LONGEST)
+        return overall > POWER and abs(first - overall) <= ALIKE and abs(following - overall) <= ALIKE
+
     def give_up(self) -> float:
         near, now_h, far_h = abs(self.h[REFERENCE]), abs(self.h[NOW]), abs(self.h[LONGEST])
         for limit in self.live:
             slope, bend, steepest, noise = limit.sample[REFERENCE]
-            now_slope, now_bend, now_steepest, _ = limit.sample[NOW]
+            now_slope, now_bend = limit.sample[NOW][:2]
             far_slope, _, far_steepest, _ = limit.sample[LONGEST]
             jump, change, apart = abs(bend) / near, steepest * near, abs(now_slope - slope)
             # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and
             # less where the slope is infinite.
             if far_h > 0.0 and steepest > 4.0 * far_steepest and isfinite(far_slope) and change > 4.0 * noise:
                 self.settle(limit, change)
-                if now_steepest * now_h > change * sqrt(sqrt(now_h / near)):
+                if self.is_steep(limit):
                     limit.best[1] = _larger(limit.best[1], steepest)
                 continue
             steep = far_steepest if far_h > 0.0 and far_steepest > steepest else steepest
@@ -240,6 +250,9 @@ class _Component:
             scatter, noise = 2.0 * _larger(by_slope, by_bend), _larger(now_noise, limit.scatter)
             if scatter > noise:
                 limit.best[1] += floor * (scatter / noise - 1.0) if noise > 0.0 else scatter / far
+                # Of noise, the second difference would tell as well: this is a kink or another structure beside x.
+                if by_slope > CLEAR * noise and by_bend < SMOOTH * by_slope:
+                    limit.best[1] = _larger(limit.best[1], by_slope / near)
                 if scatter > SCATTER * noise:
                     limit.remarks |= NOISY
         return self.done()
