@@ -106,8 +106,8 @@ enum { ND_LEVELS = 10 };
  *    left of the error. The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less
  *    where the corrections shrink from column to column, plus rounding.
  *
- * What agreement does not show: at a kink, a second difference that grows as the step, not as its square; of values of few
- * digits, that nothing changes at a short step, and by a jump at a longer one. */
+ * What agreement does not show: at a kink, a second difference that grows as the step, not as its square; of values of
+ * few digits, that nothing changes at a short step, and by a jump at a longer one. */
 
 /* More remarks, about one value. */
 enum {

@@ -254,7 +254,7 @@ static void push(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     c->levels++;
 }
 
-/* The part of the second difference that grows as the step: the jump of the slope at a kink, k of bend = k h + c h^2. */
+/* The jump of the slope at a kink: the part k h of the second difference k h + c h^2. */
 static double jump_of(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
 {
     double a = fabs(c->h[shorter]), b = fabs(c->h[longer]);
