@@ -368,6 +368,13 @@ static double accept(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     if (c->growths == 0) {
         if (c->edges == 0) {
             c->flat = c->h[CANDIDATE];
+            for (ptrdiff_t r = 0; r < m; r++) {
+                const nd_sample *sample = v[r].sample;
+                if (v[r].live && sample[CANDIDATE].steepest == 0.0 && sample[BEFORE].steepest == 0.0 &&
+                    sample[LONGEST].steepest > 0.0) {
+                    copy(c, v, m, BEFORE, LONGEST); /* BEFORE was too long for another value alone */
+                }
+            }
         }
         double next = edge(c, v, m);
         if (next != 0.0) {

@@ -109,6 +109,17 @@ def test_few_digits_are_noise_and_never_a_plateau(digits):
         assert abs(result.value[0] - np.exp(x)) <= 10 * result.error[0]
 
 
+def test_few_digits_beside_other_values():
+    def fun(x):
+        kinked = np.sin(x[0]) + 1e-3 * abs(x[0] - 0.3)
+        return np.array([np.exp(x[0]), float(f"{np.exp(x[0]):.5g}"), max(x[0] - 0.301, 0.0), kinked])
+
+    result = jacobian(fun, [0.3], method="richardson", full_output=True)
+    value, error = result.value.ravel(), result.error.ravel()
+    assert np.all(np.abs(value - [np.exp(0.3), np.exp(0.3), 0.0, np.cos(0.3)]) <= error)
+    assert result.flag.ravel().tolist() == [0, Flag.noisy, 0, Flag.kink]
+
+
 def test_rounding_within_fun_is_noise():
     for f in (lambda x: round(np.exp(x), 3), lambda x: float(np.exp(np.float32(x)))):
         results = [(np.exp(x), richardson(of_one(f), [x])) for x in np.linspace(-2, 2, 100)]
