@@ -301,8 +301,8 @@ class _Component:
             if self.edges == 0:
                 self.flat = self.h[CANDIDATE]
                 for limit in self.live:
-                    steepest = [sample[2] for sample in limit.sample]
-                    if steepest[CANDIDATE] == 0.0 and steepest[BEFORE] == 0.0 and steepest[LONGEST] > 0.0:
+                    slopes = [sample[2] for sample in limit.sample]
+                    if slopes[CANDIDATE] == 0.0 and slopes[BEFORE] == 0.0 and slopes[LONGEST] > 0.0:
                         self.copy(BEFORE, LONGEST)  # BEFORE was too long for another value alone
             following = self.edge()
             if following != 0.0:
