@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._bounds import as_bounds
-from ._differentiate import method_of
+from ._difference import Run
+from ._differentiate import method_of, noise_level, noisy_precision
 from ._elementwise import CoarseError, Elementwise, Sweep
 from ._elementwise_domain import Search, quotient_of_rounding
 from ._function import as_array, bind, component, describe
@@ -48,6 +49,7 @@ def derivative(
     abs_step: ArrayLike | None = None,
     x_scale: ArrayLike | None = None,
     bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    noise: float | str | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     vectorized: bool = True,
@@ -78,6 +80,9 @@ def derivative(
         The size of x where |x| is smaller, in the units of x.
     bounds : (lb, ub), numbers or arrays of x's shape, optional
         fun is never called outside. Differences become one-sided near a bound. lb == ub gives nan there.
+    noise : float or "estimate", optional
+        The standard deviation of fun's values, in their units, one for all elements: steps and errors are made for it.
+        "estimate" calls `estimate_noise` (the root mean square of the elements).
     args, kwargs : tuple, dict
         Further arguments of fun.
     vectorized : bool, default True
@@ -97,8 +102,8 @@ def derivative(
         x, a step or a bound that is no real number; fun returns None, a bool, text or a complex number; n or order no
         integer.
     ValueError
-        fun is not elementwise (a number returned for an array is an error too); n, order or method unknown; x with nan
-        or inf, or outside the bounds by more than rounding; steps not positive, or too small to be felt.
+        fun returns another shape than x's (a number for an array, too); n, order or method unknown; x with nan or inf,
+        or outside the bounds by more than rounding; steps not positive, or too small to be felt.
 
     Notes
     -----
@@ -106,15 +111,22 @@ def derivative(
     n = 1: order (central), order + 1 (forward, backward); n > 1: see `numdiff._stencils`. More calls, counted in nfev:
 
     - the first again, where it shows that fun is coarser than float64;
+    - one at x with noise;
     - those of the one-sided stencil, where bounds are near to some elements;
     - where fun is not finite at a point of the stencil: at x, and with smaller steps, then to one side; where that does
       not help, that element is nan. Flags say so;
     - at x, for elements with a derivative above 40 n! / x_scale^n where fun changes sign: 1/x at 0 is nan;
-    - with smaller steps, for elements with such a derivative that are within 32 h of 0 or of a bound: ln at 1e-5.
+    - with smaller steps, for elements with such a derivative that are within 32 h of 0 or of a bound: ln at 1e-5;
+    - with full_output, the stencil once more with h / 8, for elements with such a derivative at 0 or at a bound, or
+      where fun is finite on one side only: what that changes is in the error. Where the derivative grows by more than a
+      fifth, it may be infinite, as that of sqrt and cbrt at 0 is: the error is inf, and the flag says kink.
 
     In these last calls the other elements stay at x, and NumPy's warnings are silenced: nobody asked for those points.
     In all others fun's warnings are its own. A central difference does not evaluate fun at x: of a pole with one sign
     (1/x^2 at 0), a kink or a jump it knows nothing.
+
+    Only the shape of what fun returns is checked: of a fun that keeps it but is not elementwise (numpy.cumsum,
+    x - x.mean()) the result is the derivative along (1, ..., 1), nearly; take numdiff.jvp or numdiff.jacobian for it.
 
     Relative errors for a smooth function of size 1: about eps^(order / (order + n)). Where |x| is far below x_scale
     and fun varies on the scale of x, give x_scale. Weights: Fornberg, Mathematics of Computation 51 (1988) 699-706;
@@ -145,6 +157,7 @@ def derivative(
         rule.quick is not None
         and default
         and bounds is None
+        and noise is None
         and vectorized
         and not full_output
         and 1e-200 < x_scale_ < 1e200
@@ -164,7 +177,14 @@ def derivative(
             limits = as_bounds(bounds, point, moderate, "x")
             function.x = point.reshape(-1)
 
-    relative = default_step(function.eps or EPS, rule.order, rule.n)
+    if noise is not None:
+        function.noise = _noise_level(noise, function, point, limits)
+    if function.noise:
+        function.redo_if_coarse = False  # there are no steps yet
+        size, power = np.abs(function.need_f0()), rule.order + rule.n
+        relative = default_step(noisy_precision(function.eps or EPS, function.noise, size, power), rule.order, rule.n)
+    else:
+        relative = default_step(function.eps or EPS, rule.order, rule.n)
     layout = _lay_out(function, rule, checked, relative, limits, shape)
     if sweep is None:
         try:
@@ -181,7 +201,10 @@ def derivative(
     value = search.quotient.reshape(shape)
     if not full_output:
         return value if shape else float(value)
-    error = _error(function, rule, search, 1.0 if scale is None else scale).reshape(shape)
+    error = _error(function, rule, search, 1.0 if scale is None else scale)
+    if default:
+        error = np.maximum(error, search.error_at_ends(steepest, rule.method == "central"))
+    error = error.reshape(shape)
     if function.coarse:
         flags |= Flag.low_precision
     step = np.where(np.isfinite(search.quotient), search.h, np.nan).reshape(shape)
@@ -189,6 +212,17 @@ def derivative(
     if not shape:
         return DerivativeResult(float(value), float(error), float(step), function.nfev, rule.method, int(flag))
     return DerivativeResult(value, error, step, function.nfev, rule.method, flag)
+
+
+def _noise_level(noise: float | str, function: Elementwise, point: Float, limits: Any) -> float:
+    def flat(x: Float) -> Float:
+        return function.at(x.reshape(-1), np.ones(x.size, bool)).copy()
+
+    run = Run(flat, (), point.copy(), False, None)
+    function.redo_if_coarse, redo = False, function.redo_if_coarse
+    level = noise_level(noise, run, limits)
+    function.redo_if_coarse = redo
+    return level
 
 
 @dataclass
@@ -254,7 +288,7 @@ def _lay_out(
     function: Elementwise,
     rule: _Rule,
     options: Mapping[str, Any],
-    relative: float,
+    relative: Any,
     limits: tuple[Float, Float] | None,
     shape: tuple[int, ...],
 ) -> Layout:
@@ -320,7 +354,7 @@ def _error(function: Elementwise, rule: _Rule, search: Search, x_scale: Any) -> 
         for where, stencil in ((~one_sided, rule.main), (one_sided, rule.side)):
             offsets, weights, scale = stencil
             width = offsets[-1] - offsets[0]
-            per_value = quotient_of_rounding(values, h, stencil, n, function.eps or EPS)
+            per_value = quotient_of_rounding(values, h, stencil, n, function)
             # The argument is off by eps |x| in the middle of fun, say: as much in the value as the slope makes of it.
             per_argument = per_value * np.abs(x) * spread / (width * h * largest)
             neglected = abs(sum(w * o ** (n + p) for o, w in zip(offsets, weights, strict=True)))

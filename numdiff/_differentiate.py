@@ -14,12 +14,12 @@ from . import _complex, _richardson
 from ._bars import bars
 from ._bounds import as_bounds
 from ._difference import Run, first_point
-from ._domain import Rescue, suspect
+from ._domain import Rescue, mended_scale, suspect
 from ._function import as_indices, as_noise, as_point, bind, check_kwargs, numbers
 from ._kernels_py import NONFINITE
 from ._native import recognise
 from ._noise import OK, estimate_noise
-from ._plan import Plan, StepOptions, make_plan
+from ._plan import Plan, StepOptions, lost_step, make_plan
 from ._ranges import as_workers
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
@@ -195,8 +195,8 @@ def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None
     Of a function of several values, the root mean square: that of one sum of them with fixed signs.
     """
     given = as_noise(noise)
-    if given is not None:
-        return given
+    if given is not None or run.x0.size == 0:
+        return given or 0.0
 
     def one_value(x: Float) -> float:
         value = numbers(run.fun(x, *run.args))
@@ -208,6 +208,21 @@ def noise_level(noise: float | str, run: Run, limits: tuple[Float, Float] | None
     found = estimate_noise(one_value, run.x0, bounds=bounds)
     run.nfev += found.nfev
     return found.noise if found.status == OK else 0.0
+
+
+def precision(run: Run, order: int) -> float:
+    """The relative error of fun's values that steps are made for: rounding, or the noise beside |f0|."""
+    if not run.noise:
+        return run.eps or EPS
+    size = np.max(np.abs(run.need_f0()), initial=0.0)
+    return float(noisy_precision(run.eps or EPS, run.noise, size, order + 1))
+
+
+def noisy_precision(eps: float, noise: float, size: Any, power: int) -> Float:
+    """The same for values of that size; power: of the step that grows with it."""
+    with np.errstate(all="ignore"):
+        relative = np.where(size > noise, noise / size, 1.0)
+    return np.asarray(np.minimum(np.maximum(eps, relative), _LONGEST**power))
 
 
 class _Differences:
@@ -227,17 +242,18 @@ class _Differences:
         if kind == "richardson":  # a step asked for is that of its first candidate
             self.options = StepOptions(None, None, options.x_scale)
             if not options.default:
-                first = steps(run.x0.reshape(-1), 0.0, options.rel_step, options.abs_step, options.x_scale)
-                self.options = replace(self.options, abs_step=_richardson.reference_step(run, first, options.x_scale))
+                flat = run.x0.reshape(-1)
+                first = steps(flat, 0.0, options.rel_step, options.abs_step, options.x_scale)
+                reference = _richardson.reference_step(run, first, options.x_scale)
+                lost = np.flatnonzero(flat + reference == flat)
+                if lost.size and (index is None or np.isin(lost, index).any()):
+                    raise lost_step(run.x0, None, flat, reference, options, first)
+                self.options = replace(self.options, abs_step=reference)
         self.plan = self._make_plan(self.options)
 
     def _make_plan(self, options: StepOptions) -> Plan:
         run, kind = self.run, "central" if self.kind == "richardson" else self.kind
-        eps = run.eps or EPS
-        if run.noise:
-            size = float(np.max(np.abs(run.f0), initial=0.0))
-            relative = run.noise / size if size > run.noise else 1.0
-            eps = min(max(eps, relative), _LONGEST ** (self.order + 1))
+        eps = precision(run, self.order)
         return make_plan(kind, self.order, run.x0, self.index, options, self.limits, eps)
 
     def found(self, with_error: bool) -> Found:
@@ -265,21 +281,27 @@ class _Differences:
         if plan.not_free is not None:
             steps_taken = np.where(plan.not_free, np.nan, steps_taken)
         flags = None if plan.flags is None else np.repeat(plan.flags[:, None], shape[1], axis=1)
-        suspects = suspect(run, plan, rows)
+        at_ends = None
+        suspects = suspect(run, plan, rows, self.options.of(self.index))
         if (remarks & NONFINITE and not np.isfinite(rows).all()) or suspects is not None:
             steps_taken = np.repeat(steps_taken[:, None], shape[1], axis=1)
             flags = np.zeros(shape, np.intp) if flags is None else flags
+            at_ends = np.zeros(shape)
             wanting = ~np.isfinite(rows) if suspects is None else ~np.isfinite(rows) | suspects
             chosen = np.flatnonzero(wanting.any(axis=1))
             rescue = Rescue(run, plan.take(chosen), rows[chosen], steps_taken[chosen], flags[chosen])
             rescue.search(None if suspects is None else suspects[chosen])
+            if kept is not None:  # the values behind a mended row are others
+                kept[chosen] = np.where((rescue.rows != rows[chosen])[:, None], np.nan, kept[chosen])
+            if with_error and self.kind != "richardson":
+                at_ends[chosen] = rescue.errors_at_ends(flags[chosen])
             rows[chosen], steps_taken[chosen], flags[chosen] = rescue.rows, rescue.steps, rescue.flags
         if self.kind == "richardson":
             assert kept is not None
             flags = np.zeros(shape, np.intp) if flags is None else flags
             refined = _richardson.refine(run, plan, self.own.of(self.index), rows, steps_taken, flags, kept)
             return Found(run, self.kind, rows, refined[1], flags, refined[0])
-        late = partial(self._bars, plan, rows, steps_taken, kept) if with_error and kept is not None else None
+        late = partial(self._bars, plan, rows, steps_taken, kept, at_ends) if with_error and kept is not None else None
         return Found(run, self.kind, rows, steps_taken, flags, late)
 
     def _by_groups(self, plan: Plan, rows: Float, kept: Float | None, first: Any = None) -> int:
@@ -322,16 +344,20 @@ class _Differences:
             rows[longer], kept[longer] = part_rows, part_kept
         return plan
 
-    def _bars(self, plan: Plan, rows: Float, steps_taken: Float, kept: Float) -> Float:
+    def _bars(self, plan: Plan, rows: Float, steps_taken: Float, kept: Float, at_ends: Float | None) -> Float:
         """Error bars of single differences; where the step had to be mended, with the size of fun at x0."""
         run = self.run
-        scale = plan.scale(self.own.of(self.index).x_scale)
+        scale = plan.scale(self.own.of(self.index).x_scale)[:, None]
+        if steps_taken.ndim == 2:
+            scale = mended_scale(plan, steps_taken, scale)
         error = np.full(rows.shape, np.nan)
         for chosen, stencil in plan.groups():
             values = [kept[chosen, j] for j in range(sum(offset != 0.0 for offset in stencil[0]))]
             h = steps_taken[chosen] if steps_taken.ndim == 2 else steps_taken[chosen, None]
             x, eps = plan.x[chosen], run.eps or EPS
             error[chosen] = bars(stencil, self.order, x, h, scale[chosen], rows[chosen], values, run.f0, eps, run.noise)
+        if at_ends is not None:
+            error = np.maximum(error, at_ends)
         return np.where(np.isfinite(rows), error, np.nan)
 
 

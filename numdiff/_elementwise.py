@@ -72,6 +72,7 @@ class Elementwise:
         self.vectorized = vectorized
         self.nfev = 0
         self.eps: float | None = None  # that of fun's values; learnt in the first call
+        self.noise = 0.0  # their standard deviation, if the user knows it
         self.redo_if_coarse = False
         self.quiet = False  # in calls for which the user did not ask
         self.f0 = np.empty(0)  # fun(x), where known
@@ -172,8 +173,8 @@ class Elementwise:
                 else:  # fun may return the same array the next time
                     np.copyto(first, array)
                 del array, value
-                if (getrefcount(points), getrefcount(work)) != before:
-                    points = np.empty(self.shape)  # fun has kept the other
+                if (getrefcount(points), getrefcount(work)) != before or not points.flags.writeable:
+                    points = np.empty(self.shape)  # fun has kept the other, or made it read-only
         out = array if mine else left if left_mine else np.empty(self.shape)
         remarks = kernels.quotient(x, relative, x_scale, stencil, steepest, left, array, out)
         sweep = None

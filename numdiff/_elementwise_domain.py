@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._bars import CLOSER, error_by_closer
 from ._elementwise import Elementwise, Sweep
 from ._kernels_py import NEAR
 from ._layout import Layout, power_of_two_below
@@ -38,7 +39,7 @@ class Search:
         self.opposite = sweep.opposite
         self.free = np.ones(self.h.size, bool) if layout.free is None else layout.free
 
-    def run(self, relative: float, steepest: Any, default_steps: bool) -> None:
+    def run(self, relative: Any, steepest: Any, default_steps: bool) -> None:
         function, layout, x = self.function, self.layout, self.function.x
         pending = ~np.isfinite(self.quotient) & self.free
         distance = layout.distance(x)
@@ -89,10 +90,44 @@ class Search:
                 continue
             new = function.sweep(h, stencil, layout.n, here)
             with np.errstate(all="ignore"):
-                rounding = quotient_of_rounding(new, h, stencil, layout.n, function.eps or EPS)
+                rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
                 better = here & np.isfinite(new.quotient)
                 better &= np.abs(new.quotient - self.quotient) > 10.0 * rounding
             self._take(better, new, h, int(Flag.shrunk))
+
+    def error_at_ends(self, steepest: Any, central: bool) -> Float:
+        """What a step of an eighth tells of the error where the derivative is steep at 0 or a bound, or has one side.
+
+        0 elsewhere, and where the shorter step does not fit; inf, and a flag, where the derivative is infinite.
+        """
+        layout, function, x = self.layout, self.function, self.function.x
+        error = np.zeros(x.size)
+        one_sided = (self.flags & Flag.one_sided) != 0
+        alone = one_sided if layout.flags is None else one_sided & ((layout.flags & Flag.one_sided) == 0)
+        at_end = (x == 0.0) | one_sided
+        if layout.lb is not None:
+            at_end |= (x == layout.lb) | (x == layout.ub)
+        with np.errstate(invalid="ignore"):
+            steep = np.abs(self.quotient) > steepest
+        looked_at = self.free & np.isfinite(self.quotient) & (alone | (at_end & steep))
+        if not looked_at.any():
+            return error
+        h = CLOSER * self.h
+        one_sided &= central
+        function.quiet = True
+        for mask, stencil in ((~one_sided, layout.main), (one_sided, layout.side)):
+            here = looked_at & mask
+            if here.any():
+                here &= layout.fits(x, h, stencil)
+            if here.any():
+                new = function.sweep(h, stencil, layout.n, here)
+                with np.errstate(all="ignore"):
+                    rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
+                found = error_by_closer(self.quotient, new.quotient, rounding)
+                error[here] = found[here]
+        function.quiet = False
+        self.flags[error == np.inf] |= Flag.kink
+        return error
 
     def _take(self, where: Mask, new: Sweep, h: Float, flags: int) -> None:
         for own, other in ((self.quotient, new.quotient), (self.low, new.low), (self.high, new.high), (self.h, h)):
@@ -116,7 +151,7 @@ class Search:
                 new = function.sweep(h, stencil, layout.n, todo)
                 finite = todo & np.isfinite(new.quotient)
                 with np.errstate(all="ignore"):
-                    rounding = quotient_of_rounding(new, h, stencil, layout.n, function.eps or EPS)
+                    rounding = quotient_of_rounding(new, h, stencil, layout.n, function)
                     felt = finite & (np.abs(new.quotient) > _FELT * rounding)
                 if one_sided and round_ == 0:
                     felt = finite  # no step is better than the default one
@@ -130,9 +165,10 @@ class Search:
         return pending & ~seen
 
 
-def quotient_of_rounding(sweep: Sweep, h: Float, stencil: Stencil, n: int, eps: float) -> Float:
-    """What the rounding of fun's values by eps each can amount to in the quotients."""
+def quotient_of_rounding(sweep: Sweep, h: Float, stencil: Stencil, n: int, function: Elementwise) -> Float:
+    """What the rounding of fun's values, or two standard deviations of their noise, can amount to in the quotients."""
     offsets, weights, scale = stencil
     size = np.maximum(np.abs(sweep.low), np.abs(sweep.high))
+    each = np.maximum((function.eps or EPS) * size, 2.0 * function.noise)
     divisor = scale * (offsets[-1] - offsets[0]) * np.abs(h) if n == 1 else scale * np.abs(h) ** n
-    return np.asarray(eps * size * sum(abs(weight) for weight in weights) / divisor)
+    return np.asarray(each * sum(abs(weight) for weight in weights) / divisor)

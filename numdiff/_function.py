@@ -50,7 +50,10 @@ def as_array(value: Any) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value) and value.dtype.kind in "fiuc":
         return np.ma.filled(value.astype(np.result_type(value.dtype, np.float64)), np.nan)
     if isinstance(value, int) and not isinstance(value, bool):
-        return np.asarray(float(value))  # also beyond 64 bits
+        try:
+            return np.asarray(float(value))  # also beyond 64 bits
+        except OverflowError:
+            return np.asarray(math.inf if value > 0 else -math.inf)
     try:
         return np.asarray(value)
     except ValueError:

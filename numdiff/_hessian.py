@@ -63,7 +63,7 @@ def hessian(
     rel_step : float or array of x0's shape, optional
         h = rel_step max(|x0|, x_scale). Default: eps^(1/4) for central, eps^(1/3) for forward (with jac eps^(1/3) and
         eps^(1/2)), with h rounded to a power of two; eps is that of fun's dtype if it is coarser than float64. For
-        richardson the longest of its steps; default 9.5/64.
+        richardson the longest of its steps; default 9.51/64.
     abs_step : float or array of x0's shape, optional
         h itself, in the units of x0. Not together with rel_step.
     x_scale : float or array of x0's shape, default 1
@@ -115,19 +115,22 @@ def hessian(
     With sparsity, for p pairs i < j of it and c groups: 2n + 2p + 1 calls of fun (central), 2n + p + 1 (forward); c + 1
     (forward) or 2c calls of jac; and for the check 1 to 3 more, and up to 360 where fun bends so much that it tells
     nothing. Otherwise:
-    Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), 4 (n^2 + n) + 1
+    Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), at most 4 (n^2 + n) + 1
     (richardson); one less with f0. Of jac: 2n, n + 1, and for richardson those of `jacobian`. More only where something
     is wrong: where fun is not finite at a point or seems to end near x0 (smaller steps are tried, then one side, then
     nan in that row and column; flags say so), where fun writes into its argument, and up to 4n with noise. A coarser
-    dtype costs no call. Where fun varies on a scale below a tenth of max(|x0|, x_scale) or so, richardson divides the
-    steps of a variable by 9.5, for two calls each time, and has fewer than four steps left to extrapolate from.
+    dtype costs no call, but one where f0 is given. Where fun varies on a scale below a tenth of max(|x0|, x_scale) or
+    so, richardson divides the steps of a variable by 9.51, for two calls each time, and has fewer than four steps left
+    to extrapolate from: for one variable two.
     Order of accuracy: 2, 1, and up to 8. Relative errors for a smooth function of size 1: 1e-8, 1e-5, 1e-12; with jac
     1e-11, 1e-8, 1e-13.
 
     `error` is a bound on the errors of rounding and noise, and for central and forward a guess of that of truncation
     which costs no calls: it supposes that fun varies on the scale of a third of what f, its slope and its curvature
     tell, or of a tenth of max(|x0|, x_scale), not faster; with jac, only the latter. For richardson it is estimated
-    from the extrapolation; the flag noisy says where the steps do not settle.
+    from the extrapolation and from the slopes between its points. The flag noisy says where the values scatter or the
+    steps do not settle, and the error is then as large as the second derivative may be on the scale of a shorter step;
+    kink says where the second derivative jumps, and the error is then half the jump.
 
     Abramowitz and Stegun, Handbook of Mathematical Functions, 25.3.23-27; Ridders, Advances in Engineering Software 4
     (1982) 75-76.
@@ -241,7 +244,8 @@ def hessian_diagonal(
 
     Notes
     -----
-    Calls of fun, for n free variables: 2n + 1 (central, forward), 8n + 1 (richardson); one less with f0. For central
+    Calls of fun, for n free variables: 2n + 1 (central, forward), 8n + 1 (richardson), one less with f0; more as in
+    `hessian`, and where fun varies fast, up to 32n + 1 for richardson, which here is not held to fewer. For central
     and forward the numbers are the diagonal of `hessian` to the bit. Accuracy and source as in `hessian`.
 
     Examples

@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_VAGUE = 0.03  # relative: two steps that differ by more, alone, tell little
 _EXPLAINED = 0.01  # of the change from step to step: errors below that tell that the extrapolation has it
 
 
-def differ(a: Float, b: Float) -> Float:
-    """By how much a and b differ beyond a third of their size; inf or nan where one is not finite."""
-    return np.asarray(np.abs(a - b) - 0.3 * np.maximum(np.abs(a), np.abs(b)))
+def differ(a: Float, b: Float, share: float = 0.3) -> Float:
+    """By how much a and b differ beyond that share of their size; inf or nan where one is not finite."""
+    return np.asarray(np.abs(a - b) - share * np.maximum(np.abs(a), np.abs(b)))
 
 
-def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask]:
-    """The derivatives at h = 0 from those at the steps h (k, count), their errors, and where they do not settle.
+def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[Float, Float, Mask, Mask]:
+    """The derivatives at h = 0 from those at the steps h (k, count), errors, where steps are apart, where vague.
 
     Errors are polynomials in h^2, or in h where one-sided; of a mixed derivative only if both steps shrink alike.
+    Where two steps are all, there is none that confirms them: they may differ by much less, and the error is all of it.
     """
     ratio = h / h[0]
     unlike = np.zeros(values.shape[1:], bool)
@@ -37,15 +39,19 @@ def limits(values: Float, h: Float, rounding: Float, one_sided: Mask) -> tuple[F
     values, z, rounding = (np.take_along_axis(array, order, axis=0) for array in (values, z, rounding))
     with np.errstate(all="ignore"):
         change = np.abs(values[-1] - values[-2])
-        unsettled = differ(values[-1], values[-2]) > 4.0 * rounding[-1]
+        change = np.where(np.isfinite(change), change, np.abs(values[-1]))
+        apart = ~(differ(values[-1], values[-2]) <= 4.0 * rounding[-1])
+        vague = ~(differ(values[-1], values[-2], _VAGUE) <= 4.0 * rounding[-1]) & (len(values) == 2)
     best, error = extrapolate(values, z, rounding)
-    unsettled &= ~(error < _EXPLAINED * change)
-    error = np.where(unsettled, np.fmax(error, change), error)
+    apart &= ~(error < _EXPLAINED * change)
+    with np.errstate(all="ignore"):
+        error = np.where(apart | (len(values) == 2), np.fmax(error, change), error)
+        error = np.where(vague, 2.0 * (np.abs(values[-1]) + np.abs(values[-2])), error)
     if unlike.any():
         with np.errstate(all="ignore"):
             best[unlike] = values[-1][unlike]
-            error[unlike] = (np.abs(values[-1] - values[-2]) + rounding[-1])[unlike]
-    return best, error, unsettled
+            error[unlike] = (change + rounding[-1])[unlike]
+    return best, error, apart, vague
 
 
 def extrapolate(values: Float, z: Float, rounding: Float) -> tuple[Float, Float]:

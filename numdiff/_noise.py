@@ -230,9 +230,9 @@ class _Tables:
         # x0 first: where fun is not finite even there, the other calls are saved.
         for j in sorted(range(_M + 1), key=lambda j: abs(j - low)):
             values[j] = value = line.value(np.clip(flat + (j - low) * step, line.lb, line.ub))
+            self.seen.add(value)
             if not math.isfinite(value):
                 return _Verdict(NONFINITE if j == low else TOO_LARGE, h)
-            self.seen.add(value)
         return judge(values, h)
 
     def beside(self, found: _Verdict, factor: float) -> _Verdict:

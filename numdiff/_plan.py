@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,9 @@ class Plan:
         """The plan of some of the components."""
         arrays: tuple[Any, ...] = (self.lb, self.ub, self.one_sided, self.not_free, self.flags)
         parts: list[Any] = [None if array is None else array[chosen] for array in arrays]
+        names = "index", "x", "h", "lb", "ub", "one_sided", "not_free", "flags"
         own = self.coordinates[chosen], self.x[chosen], self.h[chosen]
-        return Plan(self.kind, self.order, *own, self.longest_at_0, *parts)
+        return replace(self, **dict(zip(names, (*own, *parts), strict=True)))
 
     def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
         """The free components by stencil."""
@@ -190,8 +191,12 @@ def make_plan(
     )  # fmt: skip
 
 
-def lost_step(x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions) -> ValueError:
-    """The error for a step that is lost in rounding."""
+def lost_step(
+    x0: Float, index: NDArray[np.intp] | None, x: Float, h: Float, options: StepOptions, given: Float | None = None
+) -> ValueError:
+    """The error for a step that is lost in rounding; given: the steps asked for, of which h are made."""
     k = int(np.flatnonzero(x + h == x)[0])
     where = component("x0", k if index is None else int(index[k]), x0.shape)
-    return ValueError(f"`{options.named}` is too small: the step {abs(h[k])} is lost in rounding at {where} = {x[k]}")
+    made = "" if given is None else f", or one that is made of it, {abs(h[k])},"
+    step = abs(h[k]) if given is None else given[k]
+    return ValueError(f"`{options.named}` is too small: the step {step}{made} is lost in rounding at {where} = {x[k]}")

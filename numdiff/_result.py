@@ -19,7 +19,9 @@ class Flag(IntFlag):
     shrunk = 2  # a smaller step, for a bound or because fun was not finite
     nonfinite = 4  # no step gave finite values: the derivative is nan
     fixed = 8  # the bounds leave no room for a step: nan, and fun was not called for it
-    kink = 16  # richardson: a kink or a jump at x0, or too close to tell; error is half the difference of the slopes
+    # a kink or a jump at x0, or too close to tell; error is half the difference of the slopes, of hessian that of the
+    # second derivatives; inf where the slope is infinite
+    kink = 16
     noisy = 32  # richardson: fun's values scatter by more than their precision, or its steps tell different things
     low_precision = 64  # fun computes in less than float64
 

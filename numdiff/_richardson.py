@@ -43,6 +43,9 @@ def refine(
 
     kept are the values of fun behind the rows, (count, 2, m); nan where a row came about in another way.
     """
+    nowhere = plan.free[:, None] & ~np.isfinite(_at_x0(run))  # a pole may have finite values on both sides of it
+    rows[nowhere] = np.nan
+    flags[nowhere] |= Flag.nonfinite
     error = np.full(rows.shape, np.nan)
     steps = np.array(np.broadcast_to(steps if steps.ndim == 2 else steps[:, None], rows.shape))
     found = np.isfinite(rows)
@@ -80,7 +83,7 @@ def _refine(
     run: Run, plan: Plan, first: Float, h: Float, one_sided: Mask, kept: Float
 ) -> tuple[Float, Float, Float, NDArray[np.intp]]:
     assert run.m is not None
-    f0 = np.atleast_1d(np.asarray(run.f0, np.float64))
+    f0 = _at_x0(run)
     longest = first[:, 1]
     if plan.lb is not None:
         with np.errstate(over="ignore"):
@@ -107,6 +110,10 @@ def _refine(
     remarks = np.empty((plan.x.size, run.m), np.intp)
     components.results(value, error, step, remarks)
     return value, error, step, remarks
+
+
+def _at_x0(run: Run) -> Float:
+    return np.atleast_1d(np.asarray(run.f0, np.float64))
 
 
 def _values(run: Run, coordinates: NDArray[np.intp], h: Float, one_sided: Mask) -> Float:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from . import _difference
 from ._difference import NoStepError, Run
+from ._even_odd import doubts, slopes
 from ._kernels_py import NO_STEP, WRITTEN
 from ._neville import differ, limits
 from ._plan import StepOptions
 from ._ranges import in_ranges
 from ._result import Flag
-from ._second_steps import ALONE, LONGEST, Steps, default_relative, exact_steps, make_steps
+from ._second_steps import LONGEST, Steps, alone, default_relative, exact_steps, make_steps
 from ._steps import EPS
 
 Float = NDArray[np.float64]
@@ -28,7 +29,7 @@ Index = NDArray[np.intp]
 
 # Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look
 # smooth at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
-_RATIOS = (LONGEST, 4.1, 1.9)
+_RATIOS = (LONGEST, 4.127, 1.913)
 _NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
@@ -39,6 +40,7 @@ _CAUTION = 0.3  # times the scale that the values tell: the one that error bars 
 _REGULAR = 0.1  # how far from h^2 the change of a second derivative with its step may be
 _AT_REST = 0.05  # of the step: at a minimum at 0, the values tell no scale
 _MOST_NOISE = 0.1  # the longest relative step that noise asks for
+_SHARE = {3: 0.3, 2: 0.03}  # of a slope, by the number of steps that are left: how far two of them may differ
 _SMOOTH = 0.1  # of max(|x|, x_scale): error bars suppose that fun varies on this scale, not faster
 
 
@@ -280,7 +282,7 @@ class _Search:
             kept = suspects & ~(np.abs(self.second - before[0]) > _AGREE * np.abs(before[0]))
         for now, then in zip((self.second, self.near, plan.h, plan.one_sided, self.flags), before, strict=True):
             now[kept] = then[kept]
-        h = (ALONE if self.kind == "central" and self.default else 1.0) * h
+        h = (alone(h, plan.scale) if self.kind == "central" and self.default else 1.0) * h
         for side in (1.0, -1.0):
             if pending.any():
                 pending &= ~self._shrink(pending, side * h, np.ones_like(bad), Flag.one_sided)
@@ -407,7 +409,7 @@ class _Search:
         # Four steps are 4 (n^2 + n) + 1 calls, and what was shortened has no more.
         known, shortened = self._shorten(n * n if mixed else _ROUNDS * n)
         plan, flags = self.plan, None
-        values, used, rounding = [], [], []
+        values, used, rounding, beside = [], [], [], []
         steps = 4 if not shortened else 3 if not mixed or 2 * shortened <= n * n - n else 2
         for ratio in (1.0, *_RATIOS)[:steps]:
             h = self._times(ratio)
@@ -421,19 +423,57 @@ class _Search:
                     np.fill_diagonal(found, diagonal)
             values.append(found)
             used.append(np.abs(h))
+            beside.append(near)
             rounding.append(self._rounding(h, near, mixed))
-        best, error, unsettled = limits(np.array(values), np.array(used), np.array(rounding), plan.one_sided)
-        error[~np.isfinite(best)] = np.nan
+        best, error, apart, vague = limits(np.array(values), np.array(used), np.array(rounding), plan.one_sided)
         assert flags is not None
-        flags |= np.where(unsettled, int(Flag.noisy), 0)
+        flags |= np.where(vague, int(Flag.noisy), 0)
+        with np.errstate(over="ignore"):
+            error = error + self._doubts(np.array(values), np.array(beside), np.array(used), apart, flags)
+        unknown = ~np.isfinite(error)  # something overflowed
+        error[unknown] = np.inf
+        flags[unknown] |= Flag.noisy
+        lost = ~np.isfinite(best)
+        best[lost] = error[lost] = np.nan
+        flags[lost] |= Flag.nonfinite
         return best, error, flags
 
+    def _doubts(self, values: Float, near: Float, h: Float, apart: Mask, flags: Index) -> Float:
+        """What the values on the diagonal tell and extrapolation does not see: to be added to the errors; flags.
+
+        A jump of the second derivative across a surface is of rank one, as fun and its slope have none. Where the
+        steps tell different things, fun may vary as much on the scale of the next shorter one.
+        """
+        plan, mixed = self.plan, apart.ndim == 2
+        with np.errstate(all="ignore"):
+            second = np.array([np.diag(found) for found in values]) if mixed else values
+            level = np.array([self._rounding(*pair, False) for pair in zip(h, near, strict=True)])
+            slope = slopes(self.run.f0, near, h)
+            jump, scatter, at_x0 = doubts(second, slope, h, level)
+            jump[plan.one_sided] = scatter[plan.one_sided] = 0.0
+            scatter = np.maximum(scatter, np.where(at_x0, self.unfelt, np.maximum(jump, self.unfelt)))
+            jump = np.where(at_x0, 0.5 * jump, 0.0)
+
+            turn = np.abs(slope[1] - slope[0])
+            if len(h) in _SHARE:
+                bend, steep = (np.max(np.abs(pair[:2]), axis=0) for pair in (second, slope))
+                unlike = turn - np.maximum(bend * h[1], _SHARE[len(h)] * steep)
+                oscillates = ~plan.one_sided & ~(unlike <= 4.0 * level[0] * h[0])
+                apart = apart | (oscillates[:, None] | oscillates if mixed else oscillates)
+            bends = np.abs(second[:2]) * h[:2] ** 2
+            amplitude = np.fmax(bends.max(axis=0, initial=0.0, where=np.isfinite(bends)), turn * h[0])
+            wild = LONGEST**2 * amplitude / h[0] ** 2
+
+            jumps, scatters = _pairs(jump, mixed), _pairs(scatter, mixed)
+            flags |= np.where(jumps > 0, int(Flag.kink), 0) | np.where((scatters > 0) | apart, int(Flag.noisy), 0)
+            return np.asarray(jumps + scatters + np.where(apart, _pairs(wild, mixed), 0.0))
+
     def _shorten(self, most: int) -> tuple[dict[float, tuple[Float, Float]], int]:
-        """Divide the steps by 9.5 where longer ones tell something else; the diagonals at longer ones, by the ratio.
+        """Divide the steps by 9.51 where longer ones tell something else; the diagonals at longer ones, by the ratio.
 
         The longest become those that were the shortest, so that no call is lost but the discarded. Two ratios must
         agree at first: of one, oscillations may make a fool. Where all do, both are returned, else that of the longest;
-        and how many steps were shortened, at most `most`.
+        and how many steps were shortened, at most `most`. Where fun is not finite at a shorter step, the longer stays.
         """
         plan = self.plan
         everyone = np.arange(plan.index.size)
@@ -447,6 +487,8 @@ class _Search:
             regular = np.abs((long - self.second) / (middle - self.second) / expected - 1.0) < _REGULAR
         active = everyone[~(self._alike(everyone, long) & self._alike(everyone, middle) | regular)]
         shortened = 0
+        self.unfelt = np.zeros(plan.index.size)  # second derivatives at longer steps, where shorter ones tell 0
+        largest = np.fmax(np.fmax(np.abs(long), np.abs(middle)), np.abs(self.second))
         if not active.size:
             return known, shortened
         for _ in range(_ROUNDS):
@@ -455,11 +497,18 @@ class _Search:
             if not active.size or shortened + active.size > most:
                 break
             shortened += active.size
-            long[active], near[active] = self.second[active], self.near[active]
+            second_before, near_before, h_before = self.second.copy(), self.near.copy(), plan.h
             self._take(active, h, plan.one_sided)
+            finite = np.isfinite(self.second[active])
+            lost, active = active[~finite], active[finite]
+            self.second[lost], self.near[lost], plan.h[lost] = second_before[lost], near_before[lost], h_before[lost]
+            long[active], near[active] = second_before[active], near_before[active]
             before, apart = apart, np.abs(long - self.second)
             with np.errstate(all="ignore"):
                 settles = apart[active] < before[active] / 30.0
+                flat = np.abs(self.second[active]) <= self._rounding(plan.h[active], self.near[active], False)
+            self.unfelt[active] = np.where(flat, largest[active], 0.0)
+            largest = np.fmax(largest, np.abs(self.second))
             active = active[~(self._alike(active, long[active]) | settles)]
         return {LONGEST: (long, near)}, shortened
 
@@ -471,6 +520,12 @@ class _Search:
 
     def _alike(self, chosen: Index, long: Float) -> Mask:
         """Where the second derivatives at longer steps are those at the plan's, as far as rounding lets one see."""
-        own, floor = self.second[chosen], 4.0 * self._rounding(self.plan.h[chosen], self.near[chosen], False)
+        rounding = self._rounding(self.plan.h[chosen], self.near[chosen], False)
         with np.errstate(all="ignore"):
-            return np.asarray(differ(own, long) <= floor)
+            return np.asarray(differ(self.second[chosen], long) <= 4.0 * rounding)
+
+
+def _pairs(each: Float, mixed: bool) -> Float:
+    """Of the variables, for their pairs."""
+    root = np.sqrt(each)
+    return np.asarray(root[:, None] * root if mixed else each)

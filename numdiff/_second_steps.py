@@ -16,9 +16,8 @@ Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
-LONGEST = 9.5  # of richardson's four steps, over the shortest
+LONGEST = 9.51  # of richardson's four steps, over the shortest
 _FIRST_RICHARDSON = LONGEST / 64.0  # the longest relative step that is extrapolated from
-ALONE = 0.05  # eps^(1/3) over eps^(1/4): the best step of a forward difference beside that of a central one
 
 
 @dataclass
@@ -56,6 +55,11 @@ class Steps:
         return np.asarray(good)
 
 
+def alone(h: Float, scale: Float) -> Float:
+    """Of the step of a central difference: the best one of a forward difference; eps^(1/3) over eps^(1/4)."""
+    return np.asarray(np.minimum(h / scale, 1.0) ** (1 / 3))
+
+
 def default_relative(kind: str, eps: float) -> float:
     """The default relative step, by the order of accuracy; for richardson the shortest of four."""
     if kind == "richardson":
@@ -86,11 +90,12 @@ def make_steps(
         far, nearer = np.maximum(below, above), np.minimum(below, above)
         if two_sided:
             # A shorter step on both sides, until one side is better: a forward difference, at its best step.
-            alone = ALONE if kind == "central" and options.default else 1.0
+            share = alone(wanted, scale)
+            by_itself = (share if kind == "central" and options.default else 1.0) * wanted
             if kind == "richardson":
                 far, nearer = 0.99 / LONGEST * far, 0.99 / LONGEST * nearer
-            one_sided = nearer < ALONE * wanted
-            h = np.where(one_sided, alone * wanted, np.minimum(wanted, nearer))
+            one_sided = nearer < share * wanted
+            h = np.where(one_sided, by_itself, np.minimum(wanted, nearer))
         else:
             h = wanted
         intended = h

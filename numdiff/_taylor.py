@@ -21,7 +21,11 @@ _QUIET: Final = 4.0  # the high frequencies of an analytic function are within t
 _NOISIEST: Final = 1e-6  # high frequencies that may pass for errors of fun, relative to how fun varies
 _SMALLEST: Final = 1e-8, 1e-30  # radius, relative to x0 (the points of a smaller circle are too rounded), and at all
 _LARGEST: Final = 1e150
+_LEAST: Final = 2.0**-1074  # the spacing of the smallest floats
 _FURTHER: Final = 26  # doublings without another frequency coming into sight: a polynomial
+_SCATTERED: Final = (
+    10.0  # largest over median, at most, of high frequencies that are errors of fun: no more than chance
+)
 _EDGE: Final = 5  # bisections towards the nearest singularity
 
 
@@ -136,6 +140,8 @@ def taylor(
     error = errors[best, each]
     if np.all(np.abs(value.imag) <= 10 * error + 10 * EPS * np.abs(value.real)):
         value = value.real.copy()
+    exponent = circles.exponent or 0
+    value, error = scaled_by_power(value, exponent), np.ldexp(error, exponent)
     if not full_output:
         return value
     radius = np.array([circle.radius for circle in accepted])[best]
@@ -154,7 +160,9 @@ class _Circle:
         count = len(values)
         bins = np.fft.fft(values) / count
         self.bins = np.abs(bins[: count // 2])  # |c_j| r^j
-        self.tail = float(np.max(np.abs(bins[count // 2 :])))  # an analytic function has nothing there
+        high = np.abs(bins[count // 2 :])  # an analytic function has nothing there
+        self.tail = float(np.max(high))
+        self.scattered = self.tail <= _SCATTERED * float(np.median(high))
         self.varies = float(np.max(self.bins[1:]))
         # A bin holds no less than the rounding of fun's values, and of the points times the slope.
         size = math.hypot(*self.bins)
@@ -195,6 +203,7 @@ class _Circles:
         self.points = max(64, 1 << (8 * (order + 1) - 1).bit_length())
         self.roots = np.exp(2j * np.pi / self.points * np.arange(self.points))
         self.noise = 0.0  # of fun, relative to how it varies, where that is more than rounding
+        self.exponent: int | None = None  # fun's values are taken in units of 2 to this power
         self.nfev = 0
 
     def at(self, radius: float) -> _Circle:
@@ -220,7 +229,14 @@ class _Circles:
                 f"it returned {describe(result)}. abs, real and float() are not analytic"
             )
         eps = max(EPS, float(np.finfo(array.dtype).eps))
-        circle = _Circle(radius, array.astype(np.complex128), self.x0, self.order, eps)
+        values = array.astype(np.complex128)
+        largest = float(np.max(np.maximum(np.abs(values.real), np.abs(values.imag))))
+        if self.exponent is None and 0 < largest < math.inf:
+            self.exponent = math.frexp(largest)[1]
+        if self.exponent is not None and 0 < largest < math.inf:
+            eps = max(eps, _LEAST / largest)
+        values = scaled_by_power(values, -(self.exponent or 0))
+        circle = _Circle(radius, values, self.x0, self.order, eps)
         if circle.finite and self.noise:
             circle.believe(self.noise)
         return circle
@@ -269,8 +285,10 @@ class _Circles:
         r = 1.0
         while True:
             circle = self.at(r)
-            # On a small enough circle every tail is below rounding: it must be well below what was seen before.
-            if circle.quiet and (best is None or _QUIET * circle.rounding <= max(1e-3 * least, 1e-13) * circle.varies):
+            # On a small enough circle every tail is below rounding: it must be well below what was seen before, unless
+            # that came from a weak singularity.
+            seen = max(1e-3 * least, 1e-13) if best is None or best.scattered else _NOISIEST
+            if circle.quiet and (best is None or _QUIET * circle.rounding <= seen * circle.varies):
                 return circle
             if circle.finite and circle.tail > _QUIET * circle.rounding:
                 ratio = circle.tail / max(circle.varies, circle.rounding)
@@ -279,7 +297,7 @@ class _Circles:
             if r < self.smallest:
                 break
             r /= 16
-        if best is None or least > _NOISIEST:
+        if best is None or least > _NOISIEST or not best.scattered:
             raise self.not_analytic(r)
         self.noise = least
         best.believe(least)
@@ -305,6 +323,13 @@ class _Circles:
             else:
                 high = middle
         return found
+
+
+def scaled_by_power(values: Any, exponent: int) -> Any:
+    """values times 2 to the exponent, which rounds nothing but what underflows."""
+    with np.errstate(all="ignore"):
+        scaled = np.ldexp(np.ascontiguousarray(values).view(np.float64), exponent)
+    return scaled.view(values.dtype)
 
 
 def _consistent(circles: list[_Circle]) -> list[_Circle]:

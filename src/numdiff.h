@@ -131,7 +131,10 @@ enum { ND_LEVELS = 10 };
  *    its second difference.
  * 3. Descent: the step is halved, and the differences extrapolated by Neville's scheme, until rounding is all that is
  *    left of the error. The error of an entry is the greater of its distances to its two neighbours (Ridders 1982), less
- *    where the corrections shrink from column to column, plus rounding. */
+ *    where the corrections shrink from column to column, plus rounding.
+ *
+ * What agreement does not show: at a kink, a second difference that grows as the step, not as its square; of values of
+ * few digits, that nothing changes at a short step, and by a jump at a longer one. */
 
 /* More remarks, about one value. */
 enum {
@@ -152,7 +155,11 @@ enum {
 #define ND_GROWTH 4.0           /* by that */
 #define ND_AGREE_GROWING 0.1    /* and be so far apart */
 #define ND_SCATTER 1e3          /* times the rounding is called noise */
-enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40 };
+#define ND_CLEAR 32.0           /* times the rounding: a second difference that tells of a kink */
+#define ND_ALIKE 0.1            /* how far apart its jump may be at other steps */
+#define ND_SMOOTH 0.05          /* of the first: second differences smaller than that do not scatter */
+#define ND_POWER 0.25           /* of the step: values that change as a higher one are not those of a jump */
+enum { ND_GROWTHS = 4, ND_REFERENCES = 5, ND_ROUNDS = 40, ND_EDGES = 5 };
 
 /* What is known at one step. */
 typedef struct nd_sample {
@@ -181,8 +188,8 @@ typedef struct nd_richardson {
     double eps;     /* the precision of the function's values */
     double noise;   /* their standard deviation, if it is known to be larger; else 0 */
     int one_sided;  /* steps to one side, that of the sign of h[0] */
-    int state, levels, rounds, references, growths, stalled, has_before, is_short;
-    double h[5], zs[ND_LEVELS];
+    int state, levels, rounds, references, growths, edges, stalled, has_before, is_short;
+    double flat, h[5], zs[ND_LEVELS];
 } nd_richardson;
 
 /* Take the function's values at the step h that was returned last (h[0] at first), and return the next one; 0: done.

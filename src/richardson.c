@@ -10,7 +10,7 @@
 enum { NOW, REFERENCE, CANDIDATE, BEFORE, LONGEST };
 
 /* What the values asked for are for. */
-enum { START, SEARCH, PROBE, LOWER, GROW, DESCEND, DONE };
+enum { START, SEARCH, PROBE, LOWER, EDGE, GROW, DESCEND, DONE };
 
 static double larger(double a, double b)
 {
@@ -152,6 +152,15 @@ static double seen(const nd_richardson *c, const nd_limit *v, int shorter, int l
     return larger(fabs(b->slope - a->slope) * near, 0.5 * fabs(b->bend - a->bend * ratio * ratio));
 }
 
+/* The jump of the slope at a kink, where the second differences at both steps are of that alone; else 0. */
+static double corner(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
+{
+    const nd_sample *a = &v->sample[longer], *b = &v->sample[shorter];
+    double near = fabs(c->h[shorter]), jump = fabs(b->bend) / near;
+    double apart = fabs(b->bend / near - a->bend / fabs(c->h[longer]));
+    return fabs(b->bend) > ND_CLEAR * b->noise && apart <= ND_ALIKE * jump ? jump : 0.0;
+}
+
 /* --- one component: what to do next --- */
 
 static double ask(nd_richardson *c, int why, double h)
@@ -167,6 +176,32 @@ static double done(nd_richardson *c)
     return 0.0;
 }
 
+/* The function jumps by change beside x, or scatters by that: the longest step is the best. */
+static void settle(const nd_richardson *c, nd_limit *v, double change)
+{
+    const nd_sample *far = &v->sample[LONGEST];
+    v->value = far->slope;
+    v->error = (fabs(far->bend) + 2.0 * change) / fabs(c->h[LONGEST]);
+    v->step = c->h[LONGEST];
+    v->remarks |= ND_NOISY;
+    v->live = 0;
+}
+
+/* The power of the step that the values change by; 0 where that cannot be told. */
+static double power(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
+{
+    double near = fabs(c->h[shorter]), far = fabs(c->h[longer]);
+    double less = v->sample[shorter].steepest * near, more = v->sample[longer].steepest * far;
+    return far > near && more > less && less > 0.0 ? log(more / less) / log(far / near) : 0.0;
+}
+
+/* Whether the slope is infinite: that power is below 1, but well above 0, and the same for all steps. */
+static int is_steep(const nd_richardson *c, const nd_limit *v)
+{
+    double first = power(c, v, REFERENCE, NOW), next = power(c, v, NOW, BEFORE), all = power(c, v, REFERENCE, LONGEST);
+    return all > ND_POWER && fabs(first - all) <= ND_ALIKE && fabs(next - all) <= ND_ALIKE;
+}
+
 /* No step was found at which the function is smooth; the error says so. */
 static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
@@ -178,19 +213,21 @@ static double give_up(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         }
         double jump = fabs(ref->bend) / near, change = ref->steepest * near;
         double apart = fabs(now->slope - ref->slope);
-        /* At a kink the slopes are what they are at longer steps; in a jump and in noise they grow. */
+        /* At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and less
+         * where the slope is infinite. */
         if (far_h > 0.0 && ref->steepest > 4.0 * far->steepest && isfinite(far->slope) && change > 4.0 * ref->noise) {
-            v[r].value = far->slope;
-            v[r].error = (fabs(far->bend) + 2.0 * change) / far_h;
-            v[r].step = c->h[LONGEST];
-            v[r].remarks |= ND_NOISY;
+            settle(c, &v[r], change);
+            if (is_steep(c, &v[r])) {
+                v[r].error = larger(v[r].error, ref->steepest);
+            }
             continue;
         }
         double slope = far_h > 0.0 && far->steepest > ref->steepest ? far->steepest : ref->steepest;
         v[r].value = ref->slope;
         v[r].error = (apart == apart ? apart : 0.0) + 0.5 * jump + ref->noise / near;
         v[r].step = c->h[REFERENCE];
-        if ((jump > 0.3 * (fabs(now->bend) / now_h) && jump > 1e-3 * slope) || apart > 0.1 * slope) {
+        int bent = jump > 0.3 * (fabs(now->bend) / now_h) && jump > 1e-3 * slope;
+        if (bent || corner(c, &v[r], REFERENCE, NOW) > 0.0 || apart > 0.1 * slope) {
             v[r].remarks |= ND_KINK;
         }
     }
@@ -202,6 +239,9 @@ static void push(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
     double h = fabs(c->h[NOW]), z = c->one_sided ? h : h * h;
     for (ptrdiff_t r = 0; r < m; r++) {
+        if (!v[r].live) {
+            continue;
+        }
         const nd_sample *now = &v[r].sample[NOW];
         double least = v[r].error;
         add_row(c->levels, c->zs, z, now->slope, larger(now->noise, v[r].scatter) / h, v[r].table, v[r].bars,
@@ -212,6 +252,29 @@ static void push(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     }
     add_z(c->levels, c->zs, z);
     c->levels++;
+}
+
+/* The jump of the slope at a kink: the part k h of the second difference k h + c h^2. */
+static double jump_of(const nd_richardson *c, const nd_limit *v, int shorter, int longer)
+{
+    double a = fabs(c->h[shorter]), b = fabs(c->h[longer]);
+    return (v->sample[shorter].bend / a * b - v->sample[longer].bend / b * a) / (b - a);
+}
+
+/* That jump, where three steps tell of the same, well above rounding; else 0. At a kink every central difference may
+ * agree with every other, and none is the slope to either side. */
+static double kink(const nd_richardson *c, const nd_limit *v)
+{
+    int shortest = REFERENCE, middle = NOW, longest = BEFORE;
+    if (fabs(c->h[REFERENCE]) > 0.5 * fabs(c->h[NOW])) {
+        if (c->levels < 3) {
+            return corner(c, v, NOW, BEFORE);
+        }
+        shortest = NOW, middle = BEFORE, longest = CANDIDATE;
+    }
+    double jump = jump_of(c, v, shortest, middle), again = jump_of(c, v, middle, longest);
+    double noise = larger(v->sample[shortest].noise, v->scatter) / fabs(c->h[shortest]);
+    return fabs(jump) > ND_CLEAR * noise && fabs(jump - again) <= ND_ALIKE * fabs(jump) ? fabs(jump) : 0.0;
 }
 
 /* The reference has the shortest step, and so shows best how far the values scatter. BEFORE is the last but one. */
@@ -225,12 +288,22 @@ static double finish(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         }
         double truncation = fabs(now->slope - v[r].value) * (c->one_sided ? ratio : ratio * ratio);
         double by_slope = beyond(fabs(ref->slope - v[r].value), 2.0 * truncation) * near;
+        double jump = kink(c, &v[r]);
+        if (0.5 * jump > v[r].error && by_slope <= ND_ALIKE * jump * near) {
+            v[r].error = 0.5 * jump;
+            v[r].remarks |= ND_KINK;
+            continue;
+        }
         double curvature = now->bend / far / far,
                change = before->bend / fabs(c->h[BEFORE]) / fabs(c->h[BEFORE]) - curvature;
         double by_bend = beyond(0.5 * fabs(ref->bend - curvature * near * near), fabs(change) * near * near);
         double scatter = 2.0 * larger(by_slope, by_bend), noise = larger(now->noise, v[r].scatter);
         if (scatter > noise) {
             v[r].error += noise > 0.0 ? v[r].floor * (scatter / noise - 1.0) : scatter / far;
+            /* Of noise, the second difference would tell as well: this is a kink or another structure beside x. */
+            if (by_slope > ND_CLEAR * noise && by_bend < ND_SMOOTH * by_slope) {
+                v[r].error = larger(v[r].error, by_slope / near);
+            }
             if (scatter > ND_SCATTER * noise) {
                 v[r].remarks |= ND_NOISY;
             }
@@ -260,9 +333,54 @@ static double descend(nd_richardson *c, nd_limit *v, ptrdiff_t m)
     return ask(c, DESCEND, 0.5 * c->h[NOW]);
 }
 
+/* Whether nothing changes at the step accepted, but at one that was too long: BEFORE. */
+static int is_flat(const nd_limit *v)
+{
+    return v->live && v->sample[CANDIDATE].steepest == 0.0 && v->sample[BEFORE].steepest > 0.0;
+}
+
+/* The next step between those, to tell a function that is constant there from one whose values have few digits: the
+ * former begins to change no steeper than it does up to LONGEST, the latter by a jump. 0: told. */
+static double edge(nd_richardson *c, nd_limit *v, ptrdiff_t m)
+{
+    double far_h = fabs(c->h[LONGEST]), beyond_it = fabs(c->h[BEFORE]), flat = fabs(c->flat);
+    int wanted = 0;
+    for (ptrdiff_t r = 0; r < m; r++) {
+        const nd_sample *before = &v[r].sample[BEFORE];
+        if (!is_flat(&v[r])) {
+            continue;
+        }
+        const nd_sample *far = &v[r].sample[LONGEST];
+        double change = before->steepest * beyond_it, wide = far_h - beyond_it;
+        double steepest = larger(far->steepest, (far->steepest * far_h - change) / wide);
+        if (wide > 0.0 && change > ND_CLEAR * before->noise && change > 4.0 * steepest * (beyond_it - flat)) {
+            settle(c, &v[r], change);
+        } else {
+            wanted = 1;
+        }
+    }
+    return wanted && c->edges++ < ND_EDGES ? exact(c, copysign(sqrt(flat * beyond_it), c->h[BEFORE])) : 0.0;
+}
+
 /* CANDIDATE is a good step; a longer one where rounding is large beside the slope. */
 static double accept(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
+    if (c->growths == 0) {
+        if (c->edges == 0) {
+            c->flat = c->h[CANDIDATE];
+            for (ptrdiff_t r = 0; r < m; r++) {
+                const nd_sample *sample = v[r].sample;
+                if (v[r].live && sample[CANDIDATE].steepest == 0.0 && sample[BEFORE].steepest == 0.0 &&
+                    sample[LONGEST].steepest > 0.0) {
+                    copy(c, v, m, BEFORE, LONGEST); /* BEFORE was too long for another value alone */
+                }
+            }
+        }
+        double next = edge(c, v, m);
+        if (next != 0.0) {
+            return ask(c, EDGE, next);
+        }
+    }
     double h = fabs(c->h[CANDIDATE]);
     int limited = 0;
     for (ptrdiff_t r = 0; r < m; r++) {
@@ -275,10 +393,14 @@ static double accept(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         return ask(c, GROW, exact(c, ND_GROWTH * c->h[CANDIDATE]));
     }
     copy(c, v, m, NOW, CANDIDATE);
+    int any = 0;
     for (ptrdiff_t r = 0; r < m; r++) {
-        v[r].error = HUGE_VAL;
+        if (v[r].live) {
+            v[r].error = HUGE_VAL;
+            any = 1;
+        }
     }
-    return descend(c, v, m);
+    return any ? descend(c, v, m) : done(c);
 }
 
 /* NOW is a step to be judged by the reference. */
@@ -315,12 +437,16 @@ static double search(nd_richardson *c, nd_limit *v, ptrdiff_t m)
         int blind = lower == 0.0;
         for (ptrdiff_t r = 0; r < m; r++) {
             const nd_sample *ref = &v[r].sample[REFERENCE];
-            blind |= v[r].live && ref->noise > 1e-3 * fabs(lower) * ref->steepest;
+            double steep = is_finite ? corner(c, &v[r], REFERENCE, NOW) : 0.0;
+            blind |= v[r].live && ref->noise > 1e-3 * fabs(lower) * (steep > 0.0 ? steep : ref->steepest);
         }
         if (blind || c->references >= ND_REFERENCES) {
             return give_up(c, v, m);
         }
         c->references++;
+        if (is_finite) {
+            copy(c, v, m, BEFORE, NOW);
+        }
         copy(c, v, m, CANDIDATE, REFERENCE);
         return ask(c, LOWER, lower);
     }
@@ -337,16 +463,20 @@ static double search(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 }
 
 /* Values at a long and a short step agree, but not with the reference. A much shorter step decides: there, scatter is
- * as large as it was, and a structure is smooth. */
+ * as large as it was, and a structure is smooth; or a kink, and finish() tells of it. */
 static double probe(nd_richardson *c, nd_limit *v, ptrdiff_t m)
 {
-    int structure = 0;
+    int structure = 0, is_kink = 0;
     for (ptrdiff_t r = 0; r < m; r++) {
         if (v[r].live) {
             structure |= seen(c, &v[r], NOW, CANDIDATE) < 0.1 * seen(c, &v[r], REFERENCE, CANDIDATE);
+            is_kink |= corner(c, &v[r], NOW, REFERENCE) > 0.0;
         }
     }
     c->has_before = 0;
+    if (is_kink) {
+        return accept(c, v, m);
+    }
     if (structure) {
         copy(c, v, m, CANDIDATE, REFERENCE);
         copy(c, v, m, REFERENCE, NOW);
@@ -408,6 +538,20 @@ double nd_richardson_next(nd_richardson *c, nd_limit *v, ptrdiff_t m, const doub
         copy(c, v, m, NOW, CANDIDATE);
         c->has_before = 0;
         return search(c, v, m);
+    case EDGE: {
+        int changes = 0;
+        for (ptrdiff_t r = 0; r < m; r++) {
+            changes |= is_flat(&v[r]) && v[r].sample[NOW].steepest != 0.0;
+        }
+        if (!finite(v, m)) {
+            c->edges = ND_EDGES;
+        } else if (changes) {
+            copy(c, v, m, BEFORE, NOW);
+        } else {
+            c->flat = c->h[NOW];
+        }
+        return accept(c, v, m);
+    }
     case GROW:
         if (finite(v, m) && compare(c, v, m, NOW, CANDIDATE, &suspect) <= ND_AGREE_GROWING) {
             copy(c, v, m, CANDIDATE, NOW);

@@ -371,3 +371,104 @@ def test_the_quick_way_gives_the_bits_of_the_general_one():
         for fun in (np.tanh, np.cos, lambda x: x**2 / 100):
             quick = derivative(fun, x, method=method)
             assert np.array_equal(quick, derivative(fun, x, method=method, full_output=True).value)
+
+
+def test_fun_may_make_its_argument_read_only(backend):
+    def fun(x):
+        value = np.sin(x)
+        x.setflags(write=False)
+        return value
+
+    x = np.array([1.0, 2.0])
+    assert np.array_equal(derivative(fun, x), derivative(np.sin, x))
+    assert np.array_equal(derivative(fun, x, method="forward"), derivative(np.sin, x, method="forward"))
+    assert x.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("fun", "n", "methods"),
+    [
+        (np.cbrt, 1, ["central", "forward", "backward"]),
+        (lambda x: np.sqrt(np.abs(x)) * np.sign(x), 1, ["central", "forward", "backward"]),
+        (lambda x: np.sqrt(np.abs(x)), 1, ["forward", "backward"]),
+        (np.abs, 2, ["central"]),
+        (lambda x: np.abs(x) ** 1.5, 2, ["central", "forward"]),
+    ],
+)
+def test_an_infinite_derivative_has_no_error_bar(fun, n, methods):
+    for method in methods:
+        found = derivative(fun, 0.0, n=n, method=method, full_output=True)
+        assert found.error == np.inf
+        assert found.flag & Flag.kink
+        assert np.isfinite(found.value)
+        assert derivative(fun, 0.0, n=n, method=method) == found.value
+        if fun is np.abs:
+            continue
+        bounded = derivative(lambda x: fun(x - 1), 1.0, n=n, method=method, bounds=(1.0, 2.0), full_output=True)
+        assert bounded.error == np.inf
+        assert bounded.flag & Flag.kink
+
+
+@np.errstate(invalid="ignore")
+def test_the_slope_of_sqrt_at_0_is_infinite(counted):
+    for method in ("central", "forward"):
+        fun = counted(np.sqrt)
+        found = derivative(fun, [0.0, 1.0], method=method, full_output=True)
+        assert found.error[0] == np.inf
+        assert found.error[1] < 1e-6
+        assert found.flag[0] & Flag.kink
+        assert found.flag[1] == 0
+        assert found.nfev == fun.nfev
+
+
+def test_a_steep_smooth_function_keeps_a_good_bar(counted):
+    for rate in (50.0, 1e3, 1e4):
+        fun = counted(lambda x, rate=rate: np.exp(rate * x))
+        found = derivative(fun, [0.0, 1e-3], full_output=True)
+        true = rate * np.exp(rate * np.array([0.0, 1e-3]))
+        assert abs(found.value[0] - true[0]) <= found.error[0] < 0.3 * true[0]
+        assert found.nfev == fun.nfev == 4
+        assert not found.flag.any()
+
+
+@pytest.mark.parametrize(
+    ("method", "n", "close"), [("central", 1, 0.01), ("forward", 1, 0.1), ("backward", 1, 0.1), ("central", 2, 0.3)]
+)
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_noise(method, n, close, vectorized):
+    noise, rng, x = 1e-4, np.random.default_rng(0), np.array([0.0, 0.5, 1.0])
+    off, held = [], 0
+
+    def fun(z):
+        return np.exp(z) + noise * rng.normal(size=np.shape(z))
+
+    for _ in range(40):
+        found = derivative(fun, x, n=n, method=method, noise=noise, vectorized=vectorized, full_output=True)
+        calls = (2 if method != "central" else 3) * (1 if vectorized else 3)
+        assert found.nfev == calls
+        off.append(abs(found.value - np.exp(x)))
+        held += np.mean(abs(found.value - np.exp(x)) <= found.error)
+        assert not found.flag.any()
+    assert np.median(off) < close
+    assert held > 36
+
+
+def test_noise_estimated_bounded_and_wrong():
+    rng = np.random.default_rng(0)
+
+    def fun(z):
+        return np.exp(z) + 1e-4 * rng.normal(size=z.shape)
+
+    x = np.array([[0.0, 0.5], [1.0, 0.2]])
+    found = derivative(fun, x, noise="estimate", full_output=True)
+    assert np.allclose(found.value, np.exp(x), atol=0.1)
+    assert found.nfev >= 9 + 3
+    bounded = derivative(fun, x, noise=1e-4, bounds=(0.0, 1.0))
+    assert np.allclose(bounded, np.exp(x), atol=0.1)
+    assert np.array_equal(derivative(np.sin, x, noise=0.0), derivative(np.sin, x))
+    assert derivative(np.sin, [], noise="estimate").shape == (0,)
+    coarse = derivative(lambda z: np.exp(z.astype(np.float32)), x, noise=1e-3)
+    assert np.allclose(coarse, np.exp(x), atol=0.05)
+    for bad, error in ((-1.0, ValueError), ("loud", TypeError)):
+        with pytest.raises(error, match="`noise`"):
+            derivative(np.sin, x, noise=bad)

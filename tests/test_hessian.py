@@ -261,6 +261,57 @@ def test_hvp(counted):
         assert error(hvp(f, x, scale * v), scale * expected) < 1e-7
 
 
+@pytest.mark.parametrize("by", ["values", "jac"])
+def test_hvp_with_its_error(by, counted):
+    x, v = np.tile(TUTORIAL, 2), np.cos(np.arange(10.0))
+    f = counted(rosen if by == "values" else rosen_der)
+    options = {"jac": f} if by == "jac" else {}
+    for scale in (1e-150, 1.0, 1e150):
+        f.nfev = 0
+        result = hvp(f, x, scale * v, full_output=True, **options)
+        expected = rosen_hess(x) @ (scale * v)
+        assert result.value.tobytes() == hvp(f, x, scale * v, **options).tobytes()
+        assert result.nfev == f.nfev / 2 == (2 if by == "jac" else 40)
+        assert (np.abs(result.value - expected) <= result.error).all()
+        assert (result.error <= 1e-5 * np.abs(expected).max()).all()
+        assert not result.flag.any()
+        assert result.method == "central"
+        assert result.step.shape == result.error.shape == result.flag.shape == (10,)
+    assert np.isfinite(hvp(f, x, v, full_output=True, **options).step).all()
+
+
+def test_the_length_of_v_does_not_matter_to_hvp():
+    A = np.array([[2.0, 1.0], [1.0, 4.0]])
+    for tiny in (5e-324, 1e-310, 1e-200, 1e200, 1e307):
+        v = np.array([tiny, 0.0])
+        assert hvp(None, [1.0, 2.0], v, jac=lambda x: A @ x) == pytest.approx(A @ v, rel=1e-9, abs=0)
+        assert hvp(lambda x: 0.5 * x @ A @ x, [1.0, 2.0], v) == pytest.approx(A @ v, rel=1e-6, abs=0)
+
+
+def test_hvp_that_steps_across_the_end_of_a_domain():
+    with np.errstate(all="ignore"):
+        result = hvp(None, [1e-6, 1.0], [1.0, 1.0], jac=lambda x: 1 / x, full_output=True)
+        assert result.value == pytest.approx(np.array([-1e12, -1.0]), rel=2e-3)
+        assert (np.abs(result.value - np.array([-1e12, -1.0])) <= result.error).all()
+        assert result.flag.tolist() == [Flag.shrunk, Flag.ok]
+        assert result.nfev == 4
+        lost = hvp(lambda x: float(np.log(x - 2.0).sum()), [1.0, 1.0], [1.0, 0.0], full_output=True)
+    assert (lost.flag == Flag.nonfinite).all()
+    assert np.isnan(lost.error).all()
+    # no end at 0: the longer step stays
+    result = hvp(None, [1e-6, 1.0], [1.0, 1.0], jac=lambda x: np.exp(x), full_output=True)
+    assert result.value == pytest.approx(np.exp([1e-6, 1.0]), rel=1e-9)
+    assert not result.flag.any()
+
+
+def test_hvp_of_a_coarse_function():
+    x = np.array([1.0, 2.0, -1.5])
+    result = hvp(lambda x: np.float32((x**3).sum()), x, np.ones(3), full_output=True)
+    assert (result.flag == Flag.low_precision).all()
+    assert (np.abs(result.value - 6 * x) <= result.error).all()
+    assert result.nfev == 13
+
+
 def test_hvp_with_zeros_makes_no_calls(counted):
     f = counted(rosen)
     assert hvp(f, [1.0, 2.0], [0.0, 0.0]).tolist() == [0.0, 0.0]
@@ -631,6 +682,148 @@ def test_noise_at_a_minimum_of_value_0():
     rng = np.random.default_rng(5)
     H = hessian(lambda v: rosen(v) + 1e-9 * rng.standard_normal(), np.ones(4), noise=1e-9)
     assert error(H, rosen_hess(np.ones(4))) < 1e-3
+
+
+# Richardson's doubts: a number that may be wrong has a flag, and an error as large
+
+
+def honest(fun, x, exact, most=1.0):
+    """Whether the first second derivative is within `most` of its errors, and its flags."""
+    result = hessian(fun, x, method="richardson", full_output=True)
+    assert np.isfinite(result.value[0, 0])
+    assert result.nfev <= calls(np.size(x), "richardson")
+    return abs(result.value[0, 0] - exact) <= most * result.error[0, 0], Flag(int(result.flag[0, 0]))
+
+
+def test_richardson_keeps_the_step_at_which_fun_is_finite():
+    def f(x):
+        return np.nan if np.any((0 < abs(x - 1)) & (abs(x - 1) < 0.01)) else np.sin(200 * x).sum()
+
+    exact = -40000 * np.sin(200.0)
+    for call in (hessian, hessian_diagonal):
+        result = call(f, np.ones(3), method="richardson", full_output=True)
+        assert (result.step == 1 / 64).all()
+        assert (result.flag & Flag.noisy).all()
+        value, bar = (np.diag(v) if v.ndim == 2 else v for v in (result.value, result.error))
+        assert (np.abs(value - exact) <= bar).all()
+        assert (np.abs(value) > 1.0).all()  # no memory that was never written
+
+
+@pytest.mark.parametrize("call", [hessian, hessian_diagonal])
+@pytest.mark.parametrize("seed", range(8))
+def test_richardson_is_finite_or_flagged_nan(call, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        n = rng.integers(1, 4)
+        x = 10 ** rng.uniform(-300, 2, n)
+        bounds = (x - 10 ** rng.uniform(-200, 1, n) * rng.choice([0, 1], n), x + 10 ** rng.uniform(-200, 1, n))
+        with np.errstate(all="ignore"):
+            result = call(
+                lambda x: float(np.log(x).sum() * x.sum()), x, method="richardson", bounds=bounds, full_output=True
+            )
+        lost = (result.flag & (Flag.nonfinite | Flag.fixed)) != 0
+        assert np.array_equal(np.isnan(result.value), lost)
+        assert np.array_equal(np.isnan(result.error), lost)
+        assert not np.any((result.value != 0) & (np.abs(result.value) < 1e-307))
+
+
+@pytest.mark.parametrize("d", [0.0, 1e-12, 1e-8, -1e-8, 1e-4, -1e-4, 1e-3, -1e-3, 5e-3])
+def test_richardson_feels_a_jump_of_the_second_derivative(d):
+    inside, flag = honest(lambda x: float(max(x[0] - 1, 0) ** 2 + x[0] ** 2), [1 + d], 4.0 if d > 0 else 2.0, 1.01)
+    assert inside
+    assert flag & (Flag.kink | Flag.noisy)
+    inside, flag = honest(lambda x: x[0] ** 2 / 2 if abs(x[0]) < 1 else abs(x[0]) - 0.5, [1 + d], float(d < 0), 1.01)
+    assert inside
+    assert flag & (Flag.kink | Flag.noisy)
+
+
+def test_a_jump_across_a_surface_is_felt_by_the_mixed_derivative_too():
+    result = hessian(
+        lambda x: float(max(x[0] + 2 * x[1] - 3, 0) ** 2 + x[0] * x[1]), [1, 1], method="richardson", full_output=True
+    )
+    assert (result.flag == Flag.kink).all()
+    jump = np.array([[2.0, 4.0], [4.0, 8.0]])  # of rank one
+    assert result.error == pytest.approx(jump / 2, rel=0.01)
+    assert result.value == pytest.approx(np.array([[1, 3], [3, 4]]), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [np.exp, np.sin, np.cos, np.tanh, lambda x: x**4 - 3 * x**2, lambda x: 1 / (1 + x * x), lambda x: x**7, np.arctan],
+    ids=["exp", "sin", "cos", "tanh", "x4", "Runge", "x7", "arctan"],
+)
+def test_smooth_functions_raise_no_doubts(f):
+    raised = 0
+    for x in np.linspace(-2, 2, 17):
+        result = hessian(lambda v: float(f(v[0])), [x], method="richardson", full_output=True)
+        raised += result.flag[0, 0] != Flag.ok
+        assert result.error[0, 0] < 1e-5 * max(1.0, abs(result.value[0, 0]))
+    assert raised <= 2  # where two derivatives of high order are near 0 together
+
+
+@pytest.mark.parametrize("digits", [3, 4, 5, 6, 8])
+def test_richardson_feels_values_of_few_digits(digits):
+    rng, outside = np.random.default_rng(digits), 0
+    for x in rng.uniform(-1, 1, 60):
+        inside, flag = honest(lambda v: float(f"{np.exp(v[0]):.{digits}g}"), [x], np.exp(x))
+        assert inside or flag & Flag.noisy
+        outside += not inside
+    assert outside <= 6
+
+
+@pytest.mark.parametrize("f", [np.exp, np.cos])
+def test_richardson_feels_single_precision_that_no_dtype_tells(f):
+    rng, outside = np.random.default_rng(1), 0
+    for x in rng.uniform(-1, 1, 60):
+        exact = np.exp(x) if f is np.exp else -np.cos(x)
+        inside, flag = honest(lambda v: float(np.float32(f(v[0]))), [x], exact)
+        assert flag & Flag.noisy
+        outside += not inside
+    assert outside <= 5
+
+
+@pytest.mark.parametrize(
+    ("fun", "x", "exact"),
+    [
+        (lambda x: float(np.hypot(*x)), [0.002, 0.001], 1e-6 / np.hypot(0.002, 0.001) ** 3),
+        (lambda x: 1 / (1 + (110.1054 * (x[0] - 2.00516776)) ** 2), [1.99987043], 206.9),
+        (lambda x: np.sin(37.258662345037706 * x[0]), [-869.5322910796251], 1385.4),
+        (lambda x: np.sin(20 * x[0]), [-506.0], -400 * np.sin(-10120.0)),
+    ],
+    ids=["hypot", "Lorentz", "sin(37x)", "sin(20x)"],
+)
+def test_richardson_doubts_narrow_features(fun, x, exact):
+    inside, flag = honest(fun, x, exact, 100.0 if x[0] < -800 else 1.0)  # of what it misses, steps of 1.7 tell little
+    assert inside
+    assert flag & Flag.noisy
+
+
+@pytest.mark.parametrize(("n", "silent"), [(1, 3), (2, 0), (3, 0)])
+def test_no_alias_deceives_richardson(n, silent):
+    rng, deceived = np.random.default_rng(3), 0
+    for _ in range(300):
+        k, x = 10 ** rng.uniform(0, 2), rng.uniform(100, 1000, n)
+        exact = -k * k * np.sin(k * x[0])
+        inside, flag = honest(lambda v, k=k: float(np.sin(k * v[0]) + np.sum(v[1:] ** 2)), x, exact, 10.0)
+        deceived += not (inside or flag)
+    assert deceived <= silent
+
+
+@pytest.mark.parametrize("room", [0.0, 1e-6, 1e-3, 1e-2])
+def test_noise_beside_a_bound(room):
+    # as good as at the bound: short steps on both sides are not worth it
+    rng, off = np.random.default_rng(0), []
+    for _ in range(60):
+        result = hessian(
+            lambda x: float(np.exp(x[0]) + 1e-4 * rng.normal()),
+            [0.5],
+            noise=1e-4,
+            bounds=(0.5 - room, 1.5),
+            full_output=True,
+        )
+        off.append(abs(result.value[0, 0] - np.exp(0.5)))
+        assert off[-1] <= result.error[0, 0]
+    assert np.median(off) < 0.4
 
 
 # Traps

@@ -159,6 +159,52 @@ def test_domains():
     assert [Flag(v) for v in result.flag] == [Flag.nonfinite, Flag.ok]
 
 
+@pytest.mark.parametrize("method", ["forward", "backward"])
+@pytest.mark.parametrize(("x", "bounds", "end"), [(1e-9, None, 0.0), (1.0 + 1e-9, (1.0, 9.0), 1.0)])
+def test_a_one_sided_step_across_an_end_is_shortened(method, x, bounds, end):
+    with np.errstate(invalid="ignore"):
+        result = jvp(lambda z: np.log(z - end), [x], [1.0], method=method, bounds=bounds, full_output=True)
+    off = abs(result.value[0] - 1 / (x - end))
+    assert off < 3e-3 / (x - end)
+    assert off < result.error[0] < 0.3 / (x - end)
+    assert result.flag[0] & Flag.shrunk
+
+
+def test_two_components_of_which_one_is_at_an_end():
+    result = jvp(np.log, [1e-9, 1.0], [1.0, -2.0], method="forward", full_output=True)
+    assert np.allclose(result.value, [1e9, -2.0], rtol=3e-3)
+    assert [Flag(v) for v in result.flag] == [Flag.shrunk, Flag.ok]
+
+
+@pytest.mark.parametrize("method", list(RTOL))
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e9])
+def test_the_error_covers_the_error(method, factor):
+    result = jvp(f, X, factor * V, method=method, full_output=True)
+    assert np.all(abs(result.value - factor * EXACT) < result.error)
+    assert np.all(result.error < 1e-4 * factor)
+    one = jvp(lambda x: float(f(x)[0]), X, V, method=method, full_output=True)
+    assert type(one.error) is float
+    assert 0 < one.error < 1e-4
+    assert np.array_equal(jvp(f, X, 0 * V, full_output=True).error, np.zeros(3))
+
+
+@pytest.mark.parametrize(("method", "close"), [("central", 0.02), ("forward", 0.2)])
+def test_noise(method, close, counted):
+    noise, off, held = 1e-4, [], 0
+    rng = np.random.default_rng(0)
+    fun = counted(lambda x: f(x) + noise * rng.normal(size=3))
+    for k in range(50):
+        result = jvp(fun, X, V, method=method, noise=noise, full_output=True)
+        assert fun.nfev == (k + 1) * result.nfev == (k + 1) * (3 if method == "central" else 2)
+        off.append(abs(result.value - EXACT).max())
+        held += np.all(abs(result.value - EXACT) < result.error)
+    assert np.median(off) < close
+    assert held > 40
+    assert np.allclose(jvp(fun, X, V, noise="estimate"), EXACT, atol=0.1)
+    with pytest.raises(TypeError, match="`noise`"):
+        jvp(f, X, V, noise="loud")
+
+
 def test_float32(counted):
     fun = counted(lambda x: f(x).astype(np.float32))
     result = jvp(fun, X, V, full_output=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numdiff
-from numdiff import _noise, estimate_noise
+from numdiff import _noise, estimate_noise, gradient, jacobian
 
 E = math.e
 
@@ -414,3 +414,16 @@ def test_noise_anywhere(x, relative, seed):
     found = estimate_noise(lambda v: size + v[0] + size * relative * rng.normal(), [x])
     assert found.status == "ok"
     assert relative * size / 20 < found.noise < relative * size * 20
+
+
+def test_a_step_so_long_that_all_other_values_are_inf():
+    with np.errstate(over="ignore"):
+        found = estimate_noise(lambda x: x[0] * x[0], [1.0], h=1e305)
+    assert found.status != "ok"
+    assert np.isnan(found.noise)
+
+
+def test_no_variables_with_noise_to_be_estimated():
+    assert gradient(lambda x: 0.0, [], noise="estimate").shape == (0,)
+    assert jacobian(lambda x: np.zeros(2), [], noise="estimate").shape == (2, 0)
+    assert gradient(lambda x: 0.0, [], noise=1e-3).shape == (0,)

@@ -240,3 +240,20 @@ def test_odd_input():
 
 def test_check_grad_with_longdouble_epsilon():
     assert check_grad(lambda x: x @ x, lambda x: 2 * x, [1.0, 2.0], epsilon=np.longdouble(1e-6)) < 1e-5
+
+
+def test_integers_beyond_float64_are_infinite():
+    assert np.isnan(gradient(lambda x: 10**400, [1.0]))[0]
+    found = gradient(lambda x: 10**400 if x[0] > 1 else x[0], [1.0], full_output=True)
+    assert found.value[0] == pytest.approx(1.0)
+    assert found.flag[0] & Flag.one_sided
+    with pytest.raises(ValueError, match="`x0` must be finite"):
+        gradient(lambda x: 1.0, 10**400)
+
+
+@pytest.mark.parametrize("name", ["abs_step", "rel_step"])
+def test_richardson_names_the_step_that_was_given(name):
+    for options in ({}, {"bounds": (0, 9)}):
+        with pytest.raises(ValueError, match=f"`{name}` is too small: the step 1e-20.*x0\\[0\\]"):
+            gradient(lambda x: x @ x, [1.0, 2.0], method="richardson", **{name: 1e-20}, **options)
+    assert gradient(lambda x: x @ x, [1.0, 0.0], method="richardson", indices=[1], abs_step=1e-20) == pytest.approx(0)

@@ -76,6 +76,91 @@ def test_a_kink_is_flagged_with_half_the_jump_as_error(f):
     assert result.error[0] == pytest.approx(jump / 2, rel=0.05)
 
 
+@pytest.mark.parametrize("jump", [0.5, 0.02, 1e-3, 1e-5])
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: (x - 3) ** 2, np.exp, np.sin])
+@pytest.mark.parametrize("b", [0.0, 1.1772959800209328])
+def test_a_weak_kink_is_no_less_a_kink(f, jump, b):
+    result = richardson(of_one(lambda x: f(x) + jump / 2 * abs(x - b)), [b])
+    assert result.flag[0] == Flag.kink
+    assert result.error[0] == pytest.approx(jump / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("distance", [1e-12, 1e-10])
+def test_a_kink_beside_x0_is_in_the_bar(distance):
+    for b in np.linspace(-3, 3, 40):
+        result = richardson(of_one(lambda x, b=b: np.sin(x) + 1e-3 * abs(x - b)), [b + distance])
+        assert result.flag[0] == Flag.kink
+        assert abs(result.value[0] - np.cos(b) - 1e-3) <= 1.01 * result.error[0] <= 1.2e-3
+
+
+@pytest.mark.parametrize("distance", [1e-5, 1e-4, 1e-3, 1e-2])
+def test_a_kink_between_the_steps_is_in_the_bar(distance):
+    for b in np.linspace(-3, 3, 40):
+        result = richardson(of_one(lambda x, b=b: np.sin(x) + 1e-3 * abs(x - b)), [b + distance])
+        error = abs(result.value[0] - np.cos(b + distance) - 1e-3)
+        assert error <= 1e-9 or (error <= 1.01 * result.error[0] <= 5e-3 and result.flag[0])
+
+
+@pytest.mark.parametrize("digits", [3, 4, 5, 6, 7, 8])
+def test_few_digits_are_noise_and_never_a_plateau(digits):
+    for x in np.linspace(-2, 2, 60):
+        result = richardson(of_one(lambda x: float(f"{np.exp(x):.{digits}g}")), [x])
+        assert result.flag[0] & (Flag.noisy | Flag.kink)
+        assert abs(result.value[0] - np.exp(x)) <= 10 * result.error[0]
+
+
+def test_few_digits_beside_other_values():
+    def fun(x):
+        kinked = np.sin(x[0]) + 1e-3 * abs(x[0] - 0.3)
+        return np.array([np.exp(x[0]), float(f"{np.exp(x[0]):.5g}"), max(x[0] - 0.301, 0.0), kinked])
+
+    result = jacobian(fun, [0.3], method="richardson", full_output=True)
+    value, error = result.value.ravel(), result.error.ravel()
+    assert np.all(np.abs(value - [np.exp(0.3), np.exp(0.3), 0.0, np.cos(0.3)]) <= error)
+    assert result.flag.ravel().tolist() == [0, Flag.noisy, 0, Flag.kink]
+
+
+def test_rounding_within_fun_is_noise():
+    for f in (lambda x: round(np.exp(x), 3), lambda x: float(np.exp(np.float32(x)))):
+        results = [(np.exp(x), richardson(of_one(f), [x])) for x in np.linspace(-2, 2, 100)]
+        assert all(result.flag[0] for _, result in results)
+        assert sum(abs(result.value[0] - exact) <= 10 * result.error[0] for exact, result in results) >= 98
+
+
+@pytest.mark.parametrize("distance", [1e-7, 1e-5, 3e-4, 1e-3, 5e-3, 0.0105])
+@pytest.mark.parametrize("f", [lambda x: max(x, 0.0), lambda x: np.sin(3 * x) - np.sin(min(3 * x, 0.0))])
+def test_a_function_that_is_constant_beside_x0_has_slope_0(f, distance, counted):
+    fun = counted(of_one(lambda x: float(f(x))))
+    result = richardson(fun, [-distance])
+    assert result.value[0] == result.flag[0] == 0
+    assert result.error[0] <= 1e-8
+    assert fun.nfev <= 40
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("f", [np.cbrt, np.sqrt, lambda x: np.sqrt(abs(x)), lambda x: x**0.9])
+def test_an_infinite_slope_is_flagged_with_a_bar_as_steep_as_seen(f):
+    result = richardson(of_one(f), [0.0])
+    assert result.flag[0] & Flag.noisy
+    assert result.error[0] >= 0.5 * f(1e-14) / 1e-14
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("f", [lambda x: 1 / x, lambda x: 1 / x**2, lambda x: np.log(abs(x))])
+def test_a_pole_at_x0_has_no_derivative(f):
+    result = richardson(of_one(f), np.array([0.0]))
+    assert np.isnan(result.value[0])
+    assert np.isnan(result.error[0])
+    assert result.flag[0] == Flag.nonfinite
+
+
+def test_noise_is_no_kink():
+    rng = np.random.default_rng(29)
+    for sigma in 10 ** rng.uniform(-11, -6, 300):
+        result = richardson(lambda x, s=sigma: float(np.exp(x[0]) + s * rng.standard_normal()), [rng.normal()])
+        assert not result.flag[0] & Flag.kink
+
+
 @pytest.mark.parametrize("f", [np.floor, np.sign])
 def test_a_jump_is_flagged(f):
     assert richardson(of_one(f), [0.0]).flag[0] & (Flag.kink | Flag.noisy)
@@ -164,9 +249,22 @@ def test_noise_widens_steps_and_bars():
         gradient(lambda x: 0.0, [1.0], noise="loud")
 
 
+ROUGH = [
+    (lambda x: x + 0.02 * max(x, 0.0), 0.0),
+    (lambda x: np.sin(x) + 1e-3 * abs(x - 1), 1 + 1e-10),
+    (lambda x: (x - 3) ** 2 + 0.1 * abs(x), 0.0),
+    (lambda x: float(f"{np.exp(x):.6g}"), 0.3),
+    (lambda x: float(f"{np.exp(x):.4g}"), 0.7),
+    (lambda x: max(x, 0.0), -1e-3),
+    (np.cbrt, 0.0),
+    (np.floor, 0.0),
+    (lambda x: 1 / x, 0.0),
+]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(("f", "df", "x"), SMOOTH)
-def test_both_backends_give_the_same_bits(f, df, x, monkeypatch):
+@pytest.mark.parametrize(("f", "x"), [(f, x) for f, _, x in SMOOTH] + ROUGH)
+def test_both_backends_give_the_same_bits(f, x, monkeypatch):
     answers = []
     for name in ("c", "py"):
         monkeypatch.setattr(numdiff._difference, "kernels", importlib.import_module(f"numdiff._kernels_{name}"))

@@ -288,3 +288,38 @@ def test_result():
     assert repr(taylor(np.exp, 0.0, 30, full_output=True)).splitlines()[-1] == "and 21 more"
     assert repr(taylor(lambda z: np.exp(1j * z), 0.0, 2, full_output=True)).count("j") == 3
     assert taylor(np.exp, 0.0, 3).tolist() == found.value.tolist()
+
+
+def test_a_weak_singularity_inside_the_first_circle_is_no_noise():
+    pole = 1e-3
+    found = taylor(lambda z: np.exp(z) + 1e-9 / (pole - z), 0.0, 15, full_output=True)
+    true = np.array([1 / math.factorial(k) + 1e-9 / pole ** (k + 1) for k in range(16)])
+    assert np.all(abs(found.value - true) <= found.error)
+    assert np.all(found.error < 1e-6 * true)
+    assert np.all(found.radius < pole)
+
+
+def test_scattered_errors_are_still_believed():
+    rng = np.random.default_rng(0)
+    found = taylor(lambda z: np.exp(z) * (1 + 1e-9 * rng.normal(size=z.size)), 0.0, 15, full_output=True)
+    true = np.array([1 / math.factorial(k) for k in range(16)])
+    assert np.all(abs(found.value - true) <= found.error)
+    assert np.all(found.error[:5] < 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("size", "rtol"), [(1e300, 1e-14), (1e-300, 1e-14), (1e-310, 1e-12), (1e-318, 1e-4), (1e-320, 1e-2)]
+)
+def test_any_size_of_the_values(size, rtol):
+    found = taylor(lambda z: size * np.exp(z), 0.0, 6, full_output=True)
+    true = size * np.array([1 / math.factorial(k) for k in range(7)])
+    assert np.allclose(found.value / size, true / size, rtol=rtol, atol=10 * rtol)
+    assert np.all(abs(found.value - true) <= found.error + 5e-324)
+
+
+def test_the_unit_of_the_values_changes_nothing_else():
+    one = taylor(np.exp, 0.5, 10, full_output=True)
+    other = taylor(lambda z: np.ldexp(1.0, -900) * np.exp(z), 0.5, 10, full_output=True)
+    assert np.array_equal(np.ldexp(other.value, 900), one.value)
+    assert np.array_equal(np.ldexp(other.error, 900), one.error)
+    assert other.nfev == one.nfev

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import copysign, frexp, inf, isfinite, ldexp, sqrt, trunc
+from math import copysign, frexp, inf, isfinite, ldexp, log, sqrt, trunc
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +14,8 @@ LEVELS = 10
 KINK, NOISY = 8, 16
 CAUTION, LEAST, APART, LENGTH, AGREE, TARGET = 64.0, 1.0 / 4096.0, 7.3, 0.02, 0.02, 0.003
 CLOSE, LOWER, FINE, GROWTH, AGREE_GROWING, SCATTER = 16.0, 0.0153, 5e-13, 4.0, 0.1, 1e3
-GROWTHS, REFERENCES, ROUNDS = 4, 5, 40
+CLEAR, ALIKE, SMOOTH, POWER = 32.0, 0.1, 0.05, 0.25
+GROWTHS, REFERENCES, ROUNDS, EDGES = 4, 5, 40, 5
 
 
 def _larger(a: float, b: float) -> float:
@@ -88,7 +89,8 @@ class _Component:
         self.limits = [_Limit() for _ in range(m)]
         self.live: list[_Limit] = []
         self.ask_why: Callable[[], float] = self.start
-        self.levels = self.rounds = self.references = self.growths = self.stalled = 0
+        self.levels = self.rounds = self.references = self.growths = self.edges = self.stalled = 0
+        self.flat = 0.0
         self.has_before = self.is_short = False
         self.h = [h, 0.0, 0.0, 0.0, 0.0]
         self.zs = [0.0] * LEVELS
@@ -149,6 +151,11 @@ class _Component:
         ratio = near / abs(self.h[longer])
         return _larger(abs(b[0] - a[0]) * near, 0.5 * abs(b[1] - a[1] * ratio * ratio))
 
+    def corner(self, limit: _Limit, shorter: int, longer: int) -> float:
+        near, (_, bend, _, noise) = abs(self.h[shorter]), limit.sample[shorter]
+        jump, apart = abs(bend) / near, abs(bend / near - limit.sample[longer][1] / abs(self.h[longer]))
+        return jump if abs(bend) > CLEAR * noise and apart <= ALIKE * jump else 0.0
+
     def ask(self, why: Callable[[], float], h: float) -> float:
         self.ask_why, self.h[NOW] = why, h
         return h
@@ -156,30 +163,49 @@ class _Component:
     def done(self) -> float:
         return self.ask(self.done, 0.0)
 
+    def settle(self, limit: _Limit, change: float) -> None:
+        slope, bend = limit.sample[LONGEST][:2]
+        limit.best[:2] = slope, (abs(bend) + 2.0 * change) / abs(self.h[LONGEST])
+        limit.step = self.h[LONGEST]
+        limit.remarks |= NOISY
+        limit.live = False
+
+    def power(self, limit: _Limit, shorter: int, longer: int) -> float:
+        near, far = abs(self.h[shorter]), abs(self.h[longer])
+        less, more = limit.sample[shorter][2] * near, limit.sample[longer][2] * far
+        return log(more / less) / log(far / near) if far > near and more > less > 0.0 else 0.0
+
+    def is_steep(self, limit: _Limit) -> bool:
+        first, following = self.power(limit, REFERENCE, NOW), self.power(limit, NOW, BEFORE)
+        overall = self.power(limit, REFERENCE, LONGEST)
+        return overall > POWER and abs(first - overall) <= ALIKE and abs(following - overall) <= ALIKE
+
     def give_up(self) -> float:
         near, now_h, far_h = abs(self.h[REFERENCE]), abs(self.h[NOW]), abs(self.h[LONGEST])
         for limit in self.live:
             slope, bend, steepest, noise = limit.sample[REFERENCE]
             now_slope, now_bend = limit.sample[NOW][:2]
-            far_slope, far_bend, far_steepest = limit.sample[LONGEST][:3]
+            far_slope, _, far_steepest, _ = limit.sample[LONGEST]
             jump, change, apart = abs(bend) / near, steepest * near, abs(now_slope - slope)
-            # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow.
+            # At a kink the slopes are what they are at longer steps; in a jump and in noise they grow as 1 / h, and
+            # less where the slope is infinite.
             if far_h > 0.0 and steepest > 4.0 * far_steepest and isfinite(far_slope) and change > 4.0 * noise:
-                limit.best[:2] = far_slope, (abs(far_bend) + 2.0 * change) / far_h
-                limit.step = self.h[LONGEST]
-                limit.remarks |= NOISY
+                self.settle(limit, change)
+                if self.is_steep(limit):
+                    limit.best[1] = _larger(limit.best[1], steepest)
                 continue
             steep = far_steepest if far_h > 0.0 and far_steepest > steepest else steepest
             limit.best[:2] = slope, (apart if apart == apart else 0.0) + 0.5 * jump + noise / near
             limit.step = self.h[REFERENCE]
-            if (jump > 0.3 * (abs(now_bend) / now_h) and jump > 1e-3 * steep) or apart > 0.1 * steep:
+            bent = jump > 0.3 * (abs(now_bend) / now_h) and jump > 1e-3 * steep
+            if bent or self.corner(limit, REFERENCE, NOW) > 0.0 or apart > 0.1 * steep:
                 limit.remarks |= KINK
         return self.done()
 
     def push(self) -> None:
         h = abs(self.h[NOW])
         z = h if self.one_sided else h * h
-        for limit in self.limits:
+        for limit in self.live:
             slope, _, _, noise = limit.sample[NOW]
             least = limit.best[1]
             bar = _larger(noise, limit.scatter) / h
@@ -190,6 +216,20 @@ class _Component:
         self.zs[0] = z
         self.levels += 1
 
+    def jump_of(self, limit: _Limit, shorter: int, longer: int) -> float:
+        a, b = abs(self.h[shorter]), abs(self.h[longer])
+        return (limit.sample[shorter][1] / a * b - limit.sample[longer][1] / b * a) / (b - a)
+
+    def kink(self, limit: _Limit) -> float:
+        shortest, middle, longest = REFERENCE, NOW, BEFORE
+        if abs(self.h[REFERENCE]) > 0.5 * abs(self.h[NOW]):
+            if self.levels < 3:
+                return self.corner(limit, NOW, BEFORE)
+            shortest, middle, longest = NOW, BEFORE, CANDIDATE
+        jump, again = self.jump_of(limit, shortest, middle), self.jump_of(limit, middle, longest)
+        noise = _larger(limit.sample[shortest][3], limit.scatter) / abs(self.h[shortest])
+        return abs(jump) if abs(jump) > CLEAR * noise and abs(jump - again) <= ALIKE * abs(jump) else 0.0
+
     def finish(self) -> float:
         near, far = abs(self.h[REFERENCE]), abs(self.h[NOW])
         ratio, before_h = near / far, abs(self.h[BEFORE])
@@ -199,12 +239,20 @@ class _Component:
             now_slope, now_bend, _, now_noise = limit.sample[NOW]
             truncation = abs(now_slope - value) * (ratio if self.one_sided else ratio * ratio)
             by_slope = _beyond(abs(slope - value), 2.0 * truncation) * near
+            jump = self.kink(limit)
+            if 0.5 * jump > limit.best[1] and by_slope <= ALIKE * jump * near:
+                limit.best[1] = 0.5 * jump
+                limit.remarks |= KINK
+                continue
             curvature = now_bend / far / far
             change = limit.sample[BEFORE][1] / before_h / before_h - curvature
             by_bend = _beyond(0.5 * abs(bend - curvature * near * near), abs(change) * near * near)
             scatter, noise = 2.0 * _larger(by_slope, by_bend), _larger(now_noise, limit.scatter)
             if scatter > noise:
                 limit.best[1] += floor * (scatter / noise - 1.0) if noise > 0.0 else scatter / far
+                # Of noise, the second difference would tell as well: this is a kink or another structure beside x.
+                if by_slope > CLEAR * noise and by_bend < SMOOTH * by_slope:
+                    limit.best[1] = _larger(limit.best[1], by_slope / near)
                 if scatter > SCATTER * noise:
                     limit.remarks |= NOISY
         return self.done()
@@ -221,7 +269,44 @@ class _Component:
         self.copy(BEFORE, NOW)
         return self.ask(self.descend, 0.5 * self.h[NOW])
 
+    def flats(self) -> list[_Limit]:
+        return [limit for limit in self.live if limit.sample[CANDIDATE][2] == 0.0 and limit.sample[BEFORE][2] > 0.0]
+
+    def edge(self) -> float:
+        far_h, beyond_it, flat, wanted = abs(self.h[LONGEST]), abs(self.h[BEFORE]), abs(self.flat), False
+        for limit in self.flats():
+            _, _, steepest, noise = limit.sample[BEFORE]
+            far_steepest, change, wide = limit.sample[LONGEST][2], steepest * beyond_it, far_h - beyond_it
+            steepest = _larger(far_steepest, (far_steepest * far_h - change) / wide) if wide > 0.0 else inf
+            if change > CLEAR * noise and change > 4.0 * steepest * (beyond_it - flat):
+                self.settle(limit, change)
+            else:
+                wanted = True
+        self.live = [limit for limit in self.live if limit.live]
+        if wanted:
+            self.edges += 1
+        return self.exact(copysign(sqrt(flat * beyond_it), self.h[BEFORE])) if wanted and self.edges <= EDGES else 0.0
+
+    def at_edge(self) -> float:
+        if not self.finite():
+            self.edges = EDGES
+        elif any(limit.sample[NOW][2] != 0.0 for limit in self.flats()):
+            self.copy(BEFORE, NOW)
+        else:
+            self.flat = self.h[NOW]
+        return self.accept()
+
     def accept(self) -> float:
+        if self.growths == 0:
+            if self.edges == 0:
+                self.flat = self.h[CANDIDATE]
+                for limit in self.live:
+                    slopes = [sample[2] for sample in limit.sample]
+                    if slopes[CANDIDATE] == 0.0 and slopes[BEFORE] == 0.0 and slopes[LONGEST] > 0.0:
+                        self.copy(BEFORE, LONGEST)  # BEFORE was too long for another value alone
+            following = self.edge()
+            if following != 0.0:
+                return self.ask(self.at_edge, following)
         h = abs(self.h[CANDIDATE])
         limited = False
         for limit in self.live:
@@ -231,9 +316,9 @@ class _Component:
             self.growths += 1
             return self.ask(self.grow, self.exact(GROWTH * self.h[CANDIDATE]))
         self.copy(NOW, CANDIDATE)
-        for limit in self.limits:
+        for limit in self.live:
             limit.best[1] = inf
-        return self.descend()
+        return self.descend() if self.live else self.done()
 
     def grow(self) -> float:
         if self.finite() and self.compare(NOW, CANDIDATE)[0] <= AGREE_GROWING:
@@ -269,10 +354,13 @@ class _Component:
             blind = lower == 0.0
             for limit in self.live:
                 _, _, steepest, noise = limit.sample[REFERENCE]
-                blind |= noise > 1e-3 * abs(lower) * steepest
+                steep = self.corner(limit, REFERENCE, NOW) if is_finite else 0.0
+                blind |= noise > 1e-3 * abs(lower) * (steep if steep > 0.0 else steepest)
             if blind or self.references >= REFERENCES:
                 return self.give_up()
             self.references += 1
+            if is_finite:
+                self.copy(BEFORE, NOW)
             self.copy(CANDIDATE, REFERENCE)
             return self.ask(self.lower, lower)
         factor = 0.25
@@ -293,10 +381,13 @@ class _Component:
         return self.search()
 
     def probe(self) -> float:
-        structure = False
+        structure = is_kink = False
         for limit in self.live:
             structure |= self.seen(limit, NOW, CANDIDATE) < 0.1 * self.seen(limit, REFERENCE, CANDIDATE)
+            is_kink |= self.corner(limit, NOW, REFERENCE) > 0.0
         self.has_before = False
+        if is_kink:
+            return self.accept()
         if structure:
             self.copy(CANDIDATE, REFERENCE)
             self.copy(REFERENCE, NOW)

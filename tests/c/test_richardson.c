@@ -44,6 +44,18 @@ static double kinked(double x)
 {
     return fabs(x - 1.0) + 0.5 * x;
 }
+static double slightly_kinked(double x)
+{
+    return sin(x) + 1e-3 * fabs(x - 1.0);
+}
+static double rounded(double x)
+{
+    return floor(1e5 * exp(x) + 0.5) / 1e5;
+}
+static double ramp(double x)
+{
+    return fmax(x - 1.001, 0.0);
+}
 static double pole(double x)
 {
     return 1.0 / (x - 1.001);
@@ -102,6 +114,31 @@ static void kinks_are_told(void)
     CHECK(limit.error >= 0.99); /* half the difference of the slopes -1/2 and 3/2 */
 }
 
+static void weak_kinks_are_told(void)
+{
+    const nd_limit limit = limit_of(slightly_kinked, 1.0, 0.0, 0);
+    CHECK_EQUAL(limit.remarks, ND_KINK);
+    CHECK(fabs(limit.error - 1e-3) < 1e-5);
+}
+
+static void few_digits_are_noise(void)
+{
+    nd_limit limit = limit_of(rounded, 0.3, 0.0, 0);
+    CHECK(limit.remarks & ND_NOISY);
+    CHECK_NEAR(limit.value, exp(0.3), 0.02);
+    CHECK(fabs(limit.value - exp(0.3)) <= limit.error);
+    limit = limit_of(ramp, 1.0, 0.0, 0); /* constant, but not far from x */
+    CHECK_EQUAL(limit.value, 0.0);
+    CHECK_EQUAL(limit.remarks, 0);
+}
+
+static void an_infinite_slope_widens_the_bar(void)
+{
+    const nd_limit limit = limit_of(cbrt, 0.0, 0.0, 0);
+    CHECK(limit.remarks & ND_NOISY);
+    CHECK(limit.error > 1e8);
+}
+
 static void noise_widens_the_bar(void)
 {
     const double exact = cos(1.0);
@@ -156,6 +193,9 @@ int main(void)
     RUN(lines_and_one_side);
     RUN(near_a_pole);
     RUN(kinks_are_told);
+    RUN(weak_kinks_are_told);
+    RUN(few_digits_are_noise);
+    RUN(an_infinite_slope_widens_the_bar);
     RUN(noise_widens_the_bar);
     RUN(two_values_at_once);
     RUN(a_value_that_is_no_number);
