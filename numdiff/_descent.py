@@ -155,8 +155,7 @@ def gradient_descent(
         more = observer.finish(nit, value)
     finally:
         observer.close()
-    restore = objective.restore
-    return descent_result(restore(x), value, restore(g), nit, nfev + objective.nfev, njev, status, **more)
+    return descent_result(objective, x, value, g, nit, nfev, njev, status, **more)
 
 
 def in_place(x0: Any) -> Float:

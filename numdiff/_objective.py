@@ -69,7 +69,8 @@ class Objective:
     nfev : int
         Calls of fun that were made for numerical gradients.
     error : ndarray of one element, or None
-        The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small.
+        The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small
+        (with inf as gtol, of each). `errors` has those of its components.
     free_values : bool
         Whether fun is evaluated at x itself for the gradient.
     """
@@ -102,6 +103,7 @@ class Objective:
         self.gradient: Callable[..., Any]
         self.numerical = jac is None
         self.error: Float | None = None
+        self.errors: Float | None = None
         self.nfev = 0
         self._gtol, self._since = gtol, 0
         self._known: Any = None  # of numerical gradients, and of fun that returns both: from the call before
@@ -136,6 +138,14 @@ class Objective:
         self._known = one_number(self.fun(x, *args))
         return float(self._known)
 
+    def measured_gradient(self, x: Float, *args: Any) -> Float:
+        """The numerical gradient with longer steps, and an error that is measured."""
+        options, self.options = self.options, measured(self.options)
+        try:
+            return self._gradient(x, *args)
+        finally:
+            self.options = options
+
     def _gradient(self, x: Float, *args: Any) -> Float:
         f0, self._known = self._known, None
         if not np.isfinite(x).all() or (f0 is not None and not np.isfinite(f0)):
@@ -149,10 +159,10 @@ class Objective:
         if self.limits is not None:
             slopes = np.where(self.limits[0] == self.limits[1], 0.0, slopes)  # fixed: no derivative, and none needed
         if self.error is not None:
-            self._look(found, slopes)
+            self._look(found, x.reshape(-1), slopes)
         return slopes
 
-    def _look(self, found: Any, slopes: Float) -> None:
+    def _look(self, found: Any, x: Float, slopes: Float) -> None:
         """Update the error of the gradient; computed where it may matter, as that takes longer than a gradient does."""
         assert self.error is not None
         assert self._gtol is not None
@@ -161,7 +171,14 @@ class Objective:
         if self.limits is None and self._since < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
             return
         self._since = 0
-        self.error[0] = norm_of(np.nan_to_num(found.error[:, 0], posinf=np.inf))
+        self.errors = np.nan_to_num(found.error[:, 0], posinf=np.inf)
+        if (
+            self.limits is not None
+        ):  # what clearly pushes against a bound does not count in the norm, nor does its error
+            lb, ub = self.limits
+            against = ((slopes > 0) & (x <= lb)) | ((slopes < 0) & (x >= ub))
+            self.errors[against & (np.abs(slopes) > self.errors)] = 0.0
+        self.error[0] = norm_of(self.errors)
 
     def _both(self, x: Float, *args: Any) -> tuple[Any, Any]:
         both = self.fun(x, *args)
@@ -184,6 +201,11 @@ class Objective:
         """From now on fun and its gradient get a copy of x of their own in every call."""
         for name in ("value", "gradient"):
             setattr(self, name, partial(_on_copy, getattr(self, name)))
+
+
+def measured(options: dict[str, Any]) -> dict[str, Any]:
+    """Options for a derivative with an error that is no cautious guess; its steps are longer, and its own."""
+    return {"method": "richardson", **{name: option for name, option in options.items() if name == "x_scale"}}
 
 
 def _on_copy(fun: Callable[..., Any], x: Float, *args: Any) -> Any:

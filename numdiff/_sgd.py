@@ -117,10 +117,7 @@ def sgd(
         more = observer.finish(run.nit, value)
     finally:
         observer.close()
-    restore = objective.restore
-    return descent_result(
-        restore(x), value, restore(run.g), run.nit, run.nfev + objective.nfev, run.njev, status, **more
-    )
+    return descent_result(objective, x, value, run.g, run.nit, run.nfev, run.njev, status, **more)
 
 
 def _rows(data: Any) -> tuple[NDArray[Any], ...]:

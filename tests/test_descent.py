@@ -304,6 +304,11 @@ def test_a_value_that_is_not_finite():
     assert result.fun == result.x[0]
 
 
+def test_a_value_that_is_not_finite_at_the_end():
+    result = gradient_descent(lambda x: np.nan, [1.0], jac=lambda x: 2 * x)
+    assert (result.status, result.success) == (4, False)
+
+
 def test_a_start_where_fun_is_not_finite():
     with np.errstate(all="ignore"):
         result = gradient_descent(lambda x: float(np.log(x[0])), [-1.0], history=True)
@@ -383,6 +388,14 @@ def test_a_variable_that_is_fixed():
     result = gradient_descent(quadratic, [2.0, 3.0], bounds=([2.0, -9], [2.0, 9]))
     assert result.success
     np.testing.assert_allclose(result.x, [2, 2 / 6], rtol=1e-6)
+
+
+def test_the_error_of_what_pushes_against_a_bound_does_not_count():
+    result = gradient_descent(
+        lambda x: 1e3 * np.exp(x[0]) + (x[1] - 1) ** 2, [0.0, 0.0], bounds=([0, -5], [5, 5])
+    )  # fmt: skip
+    assert (result.status, result.success) == (0, True)
+    np.testing.assert_allclose(result.x, [0, 1], atol=1e-6)
 
 
 # Values and gradients

@@ -143,6 +143,13 @@ def test_a_gradient_that_is_not_finite():
         assert history or found.x[0] <= 2
 
 
+@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_is_not_finite(bad, history):
+    found = sgd(lambda x, t, y: bad, [0.0, 0.0], (T, Y), jac=slope, rng=0, history=history)
+    assert (found.success, found.status) == (False, 4)
+
+
 def test_callback():
     seen = []
 
