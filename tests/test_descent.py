@@ -222,6 +222,18 @@ def test_line_search_that_finds_nothing():
     assert result.nfev == 62
 
 
+def test_line_search_takes_no_step_that_does_not_lower_fun():
+    result = gradient_descent(
+        lambda x: 100 + x @ x, [1.0, 0.3], jac=lambda x: -2 * x, line_search="backtracking", xtol=1e-8
+    )
+    assert (result.status, result.success) == (7, False)  # the gradient is wrong
+    np.testing.assert_array_equal(result.x, [1, 0.3])
+    coarse = gradient_descent(
+        lambda x: float(np.float32(1e3 + x @ x)), [1.0, 0.3], jac=lambda x: 2 * x, line_search="backtracking", xtol=1e-6
+    )
+    assert (coarse.status, coarse.success) == (7, False)
+
+
 def test_line_search_steps_back_from_where_fun_is_not_finite():
     with np.errstate(all="ignore"):
         result = gradient_descent(
@@ -265,6 +277,31 @@ def test_ftol_does_not_take_a_rise_for_the_end():
     )
     assert result.status == 1
     np.testing.assert_array_equal(result.x, [1.0])  # the best
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])  # of which one is exact
+@pytest.mark.parametrize("bounds", [None, ([-9, -9], [9, 9])])
+def test_ftol_does_not_take_a_leap_across_the_valley_for_the_end(scale, bounds):
+    result = gradient_descent(
+        lambda x: scale * float(x @ x), [1.0, 2.0], jac=lambda x: 2 * scale * x, learning_rate=1 / scale, ftol=1e-6,
+        bounds=bounds, maxiter=50,
+    )  # fmt: skip
+    assert (result.status, result.success) == (1, False)
+    damped = gradient_descent(
+        lambda x: 1e9 + float(x @ x), [1.0, 2.0], jac=lambda x: 2 * x, learning_rate=0.9, ftol=1e-12, gtol=0.0
+    )
+    assert damped.status == 3
+
+
+@pytest.mark.parametrize("bounds", [None, ([-9], [9])])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_xtol_does_not_take_a_turning_point_for_the_end(bounds, nesterov):
+    result = gradient_descent(
+        lambda x: 0.5 * x[0] ** 2, [1.0], jac=lambda x: x, momentum=0.99, nesterov=nesterov, learning_rate=0.01,
+        xtol=1e-3, gtol=0, bounds=bounds,
+    )  # fmt: skip
+    assert (result.status, result.success) == (2, True)
+    assert abs(result.x[0]) <= 0.1
 
 
 @pytest.mark.parametrize("maxiter", [0, 1, 7])
@@ -607,8 +644,14 @@ def test_the_norm_of_a_gradient(scale):
     g = np.arange(1.0, 20.0) * scale
     norms = {importlib.import_module(f"numdiff._kernels_{name}").gradient_norm(g) for name in ("c", "py")}
     assert len(norms) == 1
-    if scale >= 1:
-        assert norms.pop() == pytest.approx(np.sqrt(np.sum(np.arange(1.0, 20.0) ** 2)) * scale, rel=1e-14)
+    assert norms.pop() == pytest.approx(np.sqrt(np.sum(np.arange(1.0, 20.0) ** 2)) * scale, rel=1e-14, abs=0)
+
+
+def test_a_gradient_that_is_tiny_is_not_0():
+    result = gradient_descent(None, [1.0], jac=lambda x: 2e-200 * x, gtol=1e-250, maxiter=1)
+    assert (result.status, result.success) == (1, False)
+    assert gradient_descent(None, [1.0], jac=lambda x: 2e-200 * x, gtol=1e-199).status == 0
+    assert gradient_descent(None, [1.0], jac=lambda x: 0 * x, gtol=1e-250).status == 0
 
 
 # Callbacks
