@@ -34,7 +34,7 @@ ENDS: Final = {
         False,
         "The norm of the gradient is below its own error; give `jac` or method='richardson', or take a larger `gtol`.",
     ),
-    kernels.NO_DECREASE: (False, "No step along the gradient lowers fun by as much as rounding."),
+    kernels.NO_DECREASE: (False, "No step was found that lowers fun."),
     SINGULAR: (False, "The Hessian is singular, as far as its error lets tell: there is no Newton step."),
     EPOCHS: (True, "All `epochs` were done."),
     kernels.OBSERVER_ENDED: (False, "`callback` asked to stop."),
@@ -57,8 +57,8 @@ class DescentResult(dict[str, Any]):
     success : bool
         Whether a tolerance was met.
     status : int
-        0 gtol, 1 maxiter, 2 xtol, 3 ftol, 4 nan or inf, 5 divergence, 6 the gradient is below its own error, 7 the line
-        search failed, 8 a singular Hessian, 9 all epochs done, 99 the callback stopped.
+        0 gtol, 1 maxiter, 2 xtol, 3 ftol, 4 nan or inf, 5 divergence, 6 the gradient is below its own error, 7 no lower
+        value was found, 8 a singular Hessian, 9 all epochs done, 99 the callback stopped.
     message : str
         status in words.
     history : dict of ndarray

@@ -35,10 +35,10 @@ def newton(
     fun: Callable[..., Any] | None,
     x0: ArrayLike,
     args: tuple[Any, ...] = (),
-    jac: Callable[..., Any] | bool | None = None,
+    jac: Callable[..., Any] | bool | str | None = None,
     hess: Callable[..., Any] | None = None,
     *,
-    xtol: float = XTOL_DEFAULT,
+    xtol: float | None = None,
     gtol: float = 0.0,
     maxiter: int = 50,
     callback: Callable[..., Any] | None = None,
@@ -61,11 +61,12 @@ def newton(
         The start, real and finite. A tree, as in `gradient`: x and jac have its structure; history["x"] is flat.
     args : tuple
         Further arguments of fun, jac and hess.
-    jac : callable ``jac(x, *args)``, True or None
-        The gradient, of x0's shape or flat. True: fun returns (value, gradient). None: numerical.
+    jac : callable ``jac(x, *args)``, True, a method, or None
+        The gradient, of x0's shape or flat. True: fun returns (value, gradient). None or a method as "forward":
+        numerical.
     hess : callable ``hess(x, *args)``, optional
         The Hessian, (n, n), or a number where n is 1. None: numerical, from jac or else from fun.
-    xtol : float, default 1e-4
+    xtol : float, default 1e-4 (where it is None)
         Stop after a step whose norm is below it, if the gradient falls to 0.4 of what it was, with a Hessian that
         stays of the same size, or to its own error. That step is taken, but not counted, and may come after maxiter
         others.
@@ -81,9 +82,10 @@ def newton(
     hessp, bounds, constraints : None or empty
         minimize passes them; they are not used.
     tol : float, optional
-        minimize passes it; it is xtol, where that has its default.
+        minimize passes it; it is xtol, where that is None.
     **derivative_options
-        method, rel_step, abs_step and x_scale of `gradient` and `hessian`, and kwargs.
+        method, rel_step, abs_step and x_scale of `gradient` and `hessian`, and kwargs. With jac they are those of the
+        Hessian alone; with jac and hess only kwargs is taken.
 
     Returns
     -------
@@ -121,8 +123,8 @@ def newton(
     (1, 'minimum', array([3.59, 6.41]))
     """
     check_unused("newton", hessp=hessp, bounds=bounds, constraints=constraints)
-    if tol is not None and xtol == XTOL_DEFAULT:
-        xtol = tolerance("tol", tol)
+    if xtol is None:
+        xtol = XTOL_DEFAULT if tol is None else tolerance("tol", tol)
     xtol, gtol, maxiter = tolerance("xtol", xtol), tolerance("gtol", gtol), count("maxiter", maxiter, 0)
     if hess is not None and not callable(hess):
         raise TypeError(f"`hess` must be callable or None; it is {describe(hess)}")
@@ -211,9 +213,10 @@ class _Run:
         """The Hessian, and how far its eigenvalues may be off."""
         objective, n = self.objective, x.size
         if self.hess_of is not None:
-            array = as_array(objective.bound(self.hess_of)(x.copy(), *objective.args))
+            value = objective.bound(self.hess_of)(x.copy(), *objective.args)
+            array = as_array(value)
             if array.dtype.kind not in "fiu":
-                raise TypeError(f"`hess` must return real numbers; it returned {describe(array)}")
+                raise TypeError(f"`hess` must return real numbers; it returned {describe(value)}")
             if array.shape != (n, n) and not array.size == n == 1:
                 raise ValueError(f"`hess` must return an array of shape {(n, n)}; it returned one of {array.shape}")
             value = array.astype(np.float64).reshape(n, n)

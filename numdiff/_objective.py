@@ -217,7 +217,10 @@ def _no_fun(x: Float, *args: Any) -> float:
 
 
 def as_limits(bounds: Any, x0: Float, moderate: bool) -> tuple[Float, Float] | None:
-    """`bounds` of a descent: (lb, ub), an object with lb and ub, or a list of pairs (min, max), None for no bound."""
+    """`bounds` of a descent: (lb, ub), an object with lb and ub, or pairs (min, max), None for no bound.
+
+    Two pairs in a tuple may be a (lb, ub) as well: then what is not possible is not meant.
+    """
     if bounds is None:
         return None
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
@@ -225,12 +228,39 @@ def as_limits(bounds: Any, x0: Float, moderate: bool) -> tuple[Float, Float] | N
         if x0.shape:
             bounds = tuple(np.broadcast_to(limit, x0.shape) for limit in bounds)
     elif isinstance(bounds, list):
-        if len(bounds) != x0.size or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in bounds):
-            raise ValueError(
-                f"`bounds` must be a tuple (lb, ub), or a list of a pair (min, max) for each of {x0.size} components; "
-                f"it is {bounds!r}"
-            )
-        lb = [-np.inf if low is None else low for low, _ in bounds]
-        ub = [np.inf if high is None else high for _, high in bounds]
-        bounds = (np.reshape(lb, x0.shape), np.reshape(ub, x0.shape))
+        bounds = _by_pairs(bounds, x0)
+    elif isinstance(bounds, tuple) and _are_pairs(bounds, x0):
+        meant = _by_pairs(bounds, x0)
+        if len(bounds) == 2 and not any(limit is None for pair in bounds for limit in pair):
+            as_pairs, as_they_are = _possible(meant, x0, moderate), _possible(bounds, x0, moderate)
+            if as_pairs and as_they_are and not np.array_equal(meant, bounds):
+                raise ValueError(
+                    "`bounds` may be two pairs (min, max) or (lb, ub); give a list of pairs, or lb and ub as arrays or "
+                    f"in a scipy.optimize.Bounds; it is {bounds!r}"
+                )
+            meant = meant if as_pairs else bounds
+        bounds = meant
     return as_bounds(bounds, x0, moderate)
+
+
+def _are_pairs(bounds: Any, x0: Float) -> bool:
+    return len(bounds) == x0.size and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in bounds)
+
+
+def _by_pairs(pairs: Any, x0: Float) -> tuple[Any, Any]:
+    if not _are_pairs(pairs, x0):
+        raise ValueError(
+            f"`bounds` must be a tuple (lb, ub), or a list of a pair (min, max) for each of {x0.size} components; "
+            f"it is {pairs!r}"
+        )
+    lb = [-np.inf if low is None else low for low, _ in pairs]
+    ub = [np.inf if high is None else high for _, high in pairs]
+    return np.reshape(lb, x0.shape), np.reshape(ub, x0.shape)
+
+
+def _possible(bounds: Any, x0: Float, moderate: bool) -> bool:
+    try:
+        as_bounds(bounds, x0.copy(), moderate)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -304,6 +304,10 @@ def test_xtol_does_not_take_a_turning_point_for_the_end(bounds, nesterov):
     assert abs(result.x[0]) <= 0.1
 
 
+def test_maxiter_may_be_beyond_any_count():
+    assert gradient_descent(quadratic, START, jac=slope, maxiter=2**63).status == 0
+
+
 @pytest.mark.parametrize("maxiter", [0, 1, 7])
 def test_maxiter(maxiter):
     result = gradient_descent(quadratic, START, jac=slope, maxiter=maxiter)
@@ -413,7 +417,17 @@ def test_bounds_are_never_left():
     "options", [{"momentum": 0.6}, {"momentum": 0.6, "nesterov": True}, {"line_search": "backtracking"}]
 )
 @pytest.mark.parametrize(
-    "bounds", [([0.5, -1], [2, 3]), Bounds([0.5, -1], [2, 3]), [(0.5, 2), (-1, 3)], [(0.5, None), (None, 3)]]
+    "bounds",
+    [
+        ([0.5, -1], [2, 3]),
+        Bounds([0.5, -1], [2, 3]),
+        [(0.5, 2), (-1, 3)],
+        [(0.5, None), (None, 3)],
+        ((0.5, None), (None, 3)),
+        ((0.5, 3), (-1, 3)),
+        (np.array([0.5, -1]), np.array([3, 3])),
+        ([0.5, -2], [2, 3]),
+    ],
 )
 def test_bounds_in_all_forms(bounds, options):
     result = gradient_descent(quadratic, [2.0, 3.0], jac=slope, bounds=bounds, **options)
@@ -654,6 +668,19 @@ def test_a_gradient_that_is_tiny_is_not_0():
     assert gradient_descent(None, [1.0], jac=lambda x: 0 * x, gtol=1e-250).status == 0
 
 
+def test_jac_that_gives_x_another_shape():
+    def jac(x):
+        g = 2 * x
+        x.resize(4, refcheck=False)  # as x.shape = (4,), which NumPy is to give up
+        return g
+
+    for overwrite in (False, True):
+        x0 = np.arange(4.0).reshape(2, 2)
+        result = gradient_descent(None, x0, jac=jac, maxiter=3, gtol=0, overwrite_x=overwrite)
+        assert result.x.shape == x0.shape == (2, 2)
+        np.testing.assert_allclose(result.x, np.arange(4.0).reshape(2, 2) * 0.8**3, rtol=1e-14)
+
+
 # Callbacks
 
 
@@ -750,6 +777,23 @@ def test_as_a_method_of_minimize():
         assert theirs.nit == ours.nit
 
 
+@pytest.mark.parametrize("bounds", [((-5, 1), (0, 5)), ((0, None), (0, None)), ((0, 1), (0, 1), (0, 1))])
+def test_pairs_in_a_tuple_as_minimize_takes_them(bounds):
+    """Read as (lb, ub) the first would lead elsewhere."""
+
+    def fun(x):
+        return (x[0] - 1) ** 2 + (x[1:] ** 2).sum()
+
+    x0 = np.full(len(bounds), 0.5)
+    if bounds[0] == (-5, 1):
+        with pytest.raises(ValueError, match="`bounds` may be two pairs"):
+            minimize(fun, [-1.0, 2.0], bounds=bounds, method=gradient_descent)
+        bounds = list(bounds)
+    found = minimize(fun, x0, bounds=bounds, method=gradient_descent)
+    theirs = minimize(fun, x0, bounds=bounds, method="L-BFGS-B")
+    np.testing.assert_allclose(found.x, theirs.x, atol=1e-5)
+
+
 def test_minimize_passes_tol_args_bounds_and_callback():
     path = []
     result = minimize(
@@ -759,6 +803,8 @@ def test_minimize_passes_tol_args_bounds_and_callback():
     assert result.success
     np.testing.assert_allclose(result.x, [0.5, 0.5 / 6], atol=1e-3)
     assert len(path) == result.nit
+    own = minimize(quadratic, START, jac=slope, method=gradient_descent, tol=1e-2, options={"gtol": 1e-6})
+    assert np.linalg.norm(slope(own.x)) < 1e-6
     tight = minimize(quadratic, START, jac=slope, method=gradient_descent, tol=1e-2, options={"gtol": 1e-9})
     assert np.linalg.norm(slope(tight.x)) < 1e-9
 
@@ -841,6 +887,11 @@ def test_an_x0_that_cannot_be_moved_in_place(x0):
         ({"steps": 3}, TypeError, "unknown option `steps`"),
         ({"bounds": ([2, 2], [3, 9])}, ValueError, "`x0` must be within `bounds`"),
         ({"bounds": [(0, 1)]}, ValueError, "`bounds` must be a tuple"),
+        ({"bounds": ((0, 1.5), (2, 5))}, ValueError, r"`bounds` may be two pairs .* or \(lb, ub\); .*Bounds"),
+        ({"nesterov": "no"}, TypeError, "`nesterov` must be True or False; it is 'no'"),
+        ({"overwrite_x": "no"}, TypeError, "`overwrite_x` must be True or False"),
+        ({"learning_rate": 10**400}, ValueError, "`learning_rate` must be a number that fits float64"),
+        ({"xtol": 10**400}, ValueError, "`xtol` must be a number that fits float64"),
     ],
 )
 def test_bad_input(options, error, message):

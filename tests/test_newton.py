@@ -260,6 +260,10 @@ def test_shapes_and_kwargs():
     np.testing.assert_allclose(result.x, [[3], [3]], atol=1e-7)
 
 
+def test_jac_names_a_method():
+    assert newton(lambda p: quartic(p - 1), [5.0, 5.0], jac="forward").kind == "minimum"
+
+
 def test_callback():
     path = []
     result = newton(quartic, [4.0, 4.0], callback=lambda xk: path.append(xk) or len(path) == 3)
@@ -271,6 +275,8 @@ def test_as_a_method_of_minimize():
     theirs = minimize(quartic, [4.0, 4.0], jac=quartic_slope, hess=quartic_hessian, method=newton, tol=1e-6)
     np.testing.assert_array_equal(ours.x, theirs.x)
     assert ours.nit == theirs.nit
+    own = minimize(quartic, [4.0, 4.0], jac=quartic_slope, method=newton, tol=1.0, options={"xtol": 1e-4})
+    assert own.nit == 7
     from_values = minimize(quartic, [4.0, 4.0], method=newton, options={"maxiter": 20})
     assert from_values.kind == "minimum"
     scipys = minimize(quartic, [4.0, 4.0], jac=quartic_slope, hess=quartic_hessian, method="trust-exact", tol=1e-10)
@@ -285,7 +291,7 @@ def test_as_a_method_of_minimize():
         ({"maxiter": -1}, ValueError, "`maxiter`"),
         ({"hess": 3}, TypeError, "`hess` must be callable or None"),
         ({"hess": lambda x: np.eye(3)}, ValueError, r"`hess` must return an array of shape \(2, 2\)"),
-        ({"hess": lambda x: None}, TypeError, "`hess` must return real numbers"),
+        ({"hess": lambda x: None}, TypeError, "`hess` must return real numbers; it returned None"),
         ({"jac": lambda x: np.eye(3)}, ValueError, "`jac` must return the gradient"),
         ({"bounds": [(0, 1), (0, 1)]}, ValueError, "newton does not take `bounds`"),
         ({"constraints": [{}]}, ValueError, "newton does not take `constraints`"),
