@@ -112,8 +112,10 @@ def newton(
     The Hessian counts as singular, and the search ends with status 8, where the least of its eigenvalues is not above
     its own error: a numerical Hessian is never exactly singular. Where that error is only guessed and so large, or an
     eigenvalue is below 1e-6 of the largest or of 1, the Hessian is taken once more, by "richardson", which measures it.
-    So is a numerical gradient that is exactly 0. It is taken as symmetric and solved through its
-    eigenvalues. Nocedal and Wright, Numerical Optimization, section 3.3.
+    So is a numerical gradient that is exactly 0 or would end the search with status 6.
+
+    The Hessian is taken as symmetric and solved through its eigenvalues. Nocedal and Wright, Numerical Optimization,
+    section 3.3.
 
     Examples
     --------
@@ -138,9 +140,9 @@ def newton(
     if hess is not None and objective.tree is not None:
         hess = objective.tree.wrap(hess)
     observer = Observer(callback, history, objective.restore, maxiter)
-    run = _Run(objective, hess, observer, objective.flat_options(of_hessian))
+    run = _Run(objective, hess, observer, objective.flat_options(of_hessian), xtol)
     try:
-        status = run.search(xtol, gtol, maxiter)
+        status = run.search(gtol, maxiter)
         value = run.value() if objective.has_fun else math.nan
         more = run.observer.finish(run.nit, value)
     finally:
@@ -161,7 +163,10 @@ def _size(matrix: Float) -> float:
 class _Run:
     """A point, with gradient and Hessian there."""
 
-    def __init__(self, objective: Objective, hess: Any, observer: Observer, options: dict[str, Any]) -> None:
+    def __init__(
+        self, objective: Objective, hess: Any, observer: Observer, options: dict[str, Any], xtol: float
+    ) -> None:
+        self.xtol = xtol
         self.objective, self.hess_of, self.observer, self.options = objective, hess, observer, options
         self.x = objective.x0
         self.nit = self.nfev = self.njev = self.nhev = 0
@@ -187,8 +192,6 @@ class _Run:
         if np.isfinite(x).all():
             self.njev += 1
             g = self.gradient(x, objective.gradient)
-            if objective.errors is not None and not g.any():  # or fun does not feel so short a step
-                g = self.gradient(x, objective.measured_gradient)
         hess, error = np.full((x.size, x.size), np.nan), 0.0
         if np.isfinite(g).all():
             self.nhev += 1
@@ -197,13 +200,25 @@ class _Run:
         if finite or not self.found:
             self.changed = _size(hess - self.hess) if self.found else 0.0
             self.found = True
-            self.x, self.g, self.hess, self.error, self.fx = x, g, hess, error, math.nan
-            self.norm = float(_difference.kernels.gradient_norm(g))
-            self.g_error = 0.0 if objective.error is None else float(objective.error[0])
+            self.x, self.hess, self.error, self.fx = x, hess, error, math.nan
             self.eigenvalues, self.vectors = np.full(x.size, np.nan), np.full(hess.shape, np.nan)
             if finite:
                 self.eigenvalues, self.vectors = np.linalg.eigh(hess)
+            self.set_gradient(g)
+            if finite and self.g_error > 0 and (not g.any() or (self.norm <= self.g_error and not self.known)):
+                self.set_gradient(self.gradient(x, objective.measured_gradient))
         return finite
+
+    def set_gradient(self, g: Float) -> None:
+        self.g, self.norm = g, float(_difference.kernels.gradient_norm(g))
+        error = self.objective.error
+        self.g_error = 0.0 if error is None else float(error[0])
+        # whether its error moves the end of the step by no more than xtol
+        self.known = self.g_error == 0.0 or (self.clear() and self.uncertainty() <= self.xtol)
+
+    def clear(self) -> bool:
+        """Whether the Hessian is regular, as far as its error lets tell."""
+        return bool((np.abs(self.eigenvalues) > self.error).all())
 
     def gradient(self, x: Float, gradient: Callable[..., Any]) -> Float:
         objective = self.objective
@@ -247,9 +262,9 @@ class _Run:
             return "minimum"
         if high < -self.error:
             return "maximum"
-        return "saddle" if (np.abs(self.eigenvalues) > self.error).all() else "undetermined"
+        return "saddle" if self.clear() else "undetermined"
 
-    def search(self, xtol: float, gtol: float, maxiter: int) -> int:
+    def search(self, gtol: float, maxiter: int) -> int:
         """Why it ended."""
         finite = self.evaluate(self.x)
         far = FAR * max(float(_difference.kernels.gradient_norm(self.x)), 1.0)
@@ -261,15 +276,13 @@ class _Run:
                 return GTOL
             if end:
                 return OBSERVER_ENDED
-            clear = bool((np.abs(self.eigenvalues) > self.error).all())
-            known = self.g_error == 0.0 or (clear and self.uncertainty() <= xtol)
-            if self.norm <= self.g_error and not known:
+            if self.norm <= self.g_error and not self.known:
                 return BELOW_ERROR
-            if self.norm > 0 and not clear:
+            if self.norm > 0 and not self.clear():
                 return SINGULAR
             step, norm, size = self.step(), self.norm, _size(self.hess)
             length = float(_difference.kernels.gradient_norm(step))
-            small = known and (length < xtol or length == 0.0)
+            small = self.known and (length < self.xtol or length == 0.0)
             if self.nit >= maxiter and not small:
                 return MAXITER
             if length > far:

@@ -139,6 +139,14 @@ def test_gtol_of_a_numerical_gradient_is_for_its_error_too():
     assert newton(lambda x: 1e9 + x @ x, [1.0, 1.0], gtol=1e-6, jac=lambda x: 2 * x).status == 0
 
 
+def test_a_cautious_error_is_measured_before_it_ends_the_search():
+    scale = np.array([1e4, 1.0, 1e-3])
+    M = np.random.default_rng(0).normal(size=(30, 3)) * scale
+    result = newton(lambda x: np.sum((M @ x - 1) ** 2), np.zeros(3))
+    assert (result.success, result.kind) == (True, "minimum")
+    np.testing.assert_allclose(result.x, np.linalg.lstsq(M, np.ones(30))[0], rtol=1e-5)
+
+
 def test_a_short_step_is_no_convergence():
     result = newton(lambda x: (x - 3) ** 2, 1.0, hess=lambda x: 1e8)
     assert (result.status, result.success, result.kind) == (1, False, "undetermined")
