@@ -301,7 +301,8 @@ class _Run:
     def uncertainty(self) -> float:
         """How far the error of the gradient moves the end of the step."""
         vectors = np.abs(self.vectors)
-        moved = vectors @ (vectors.T @ self.objective.errors / np.abs(self.eigenvalues))
+        with np.errstate(invalid="ignore"):  # of an error that is inf
+            moved = vectors @ (vectors.T @ self.objective.errors / np.abs(self.eigenvalues))
         return float(_difference.kernels.gradient_norm(moved))
 
     def least(self) -> float:

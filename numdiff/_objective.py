@@ -15,6 +15,7 @@ from ._bounds import as_bounds
 from ._derivatives import OPTIONS
 from ._differentiate import check_options, differentiate, method_of
 from ._function import as_gradient, as_point, bind, describe, one_number
+from ._result import Flag
 from ._tree import Tree, as_tree
 
 Float = NDArray[np.float64]
@@ -172,6 +173,8 @@ class Objective:
             return
         self._since = 0
         self.errors = np.nan_to_num(found.error[:, 0], posinf=np.inf)
+        if found.flags is not None:
+            self.errors[found.flags[:, 0] & Flag.kink != 0] = np.inf  # there is no derivative
         if (
             self.limits is not None
         ):  # what clearly pushes against a bound does not count in the norm, nor does its error

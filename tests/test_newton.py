@@ -183,6 +183,7 @@ def test_a_degenerate_point_is_undetermined():
     result = newton(lambda x: x**3 + x**4, 0.0, jac=lambda x: 3 * x**2 + 4 * x**3)
     assert result.kind == "undetermined"  # an inflection
     assert newton(lambda x: x**4, 0.0).kind == "undetermined"
+    assert newton(abs, 0.0).kind == "undetermined"
     small = newton(lambda x: 1e-9 * x * x, 1.0, jac=lambda x: 2e-9 * x)  # but no number is small in itself
     assert (small.success, small.kind) == (True, "minimum")
 
