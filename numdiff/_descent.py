@@ -14,7 +14,7 @@ from ._function import describe
 from ._kernels_py import WRITTEN
 from ._objective import Objective
 from ._observer import Observer
-from ._stops import check_unused, count, rate, share, tolerance
+from ._stops import check_unused, count, rate, share, switch, tolerance
 
 Float = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def gradient_descent(
     nesterov: bool = False,
     line_search: str | None = None,
     maxiter: int = 1000,
-    gtol: float = GTOL,
+    gtol: float | None = None,
     xtol: float = 0.0,
     ftol: float = 0.0,
     bounds: Any = None,
@@ -71,15 +71,16 @@ def gradient_descent(
         gradient promises (Armijo's rule). Not with momentum.
     maxiter : int, default 1000
         The most iterations.
-    gtol : float, default 1e-6
+    gtol : float, default 1e-6 (where it is None)
         Stop where the norm of the gradient is below it (of a numerical one, if its error is too). Components that push
         x against a bound do not count.
     xtol : float, default 0
         Stop after a step that moves no coordinate by more.
     ftol : float, default 0
         Stop after a step that changes fun by no more. Each tolerance is off where it is 0.
-    bounds : (lb, ub), a scipy.optimize.Bounds, or a list of pairs (min, max), optional
-        x is put back into them after every step. fun is never called outside.
+    bounds : (lb, ub), a scipy.optimize.Bounds, or a list or tuple of pairs (min, max), optional
+        x is put back into them after every step. fun is never called outside. A tuple of two pairs that may as well be
+        (lb, ub), and is not the same then, is an error.
     callback : callable, optional
         Called after each iteration. As in SciPy: ``callback(intermediate_result)``, by that name, gets a
         `DescentResult` with x, fun, grad_norm and nit, any other its x. StopIteration or True stops. See `progress`.
@@ -90,7 +91,7 @@ def gradient_descent(
     hess, hessp, constraints : None or empty
         minimize passes them; they are not used.
     tol : float, optional
-        minimize passes it; it is gtol, where that has its default.
+        minimize passes it; it is gtol, where that is None.
     **derivative_options
         method, order, rel_step, abs_step, x_scale and noise of `gradient`, and kwargs.
 
@@ -129,9 +130,9 @@ def gradient_descent(
     check_unused("gradient_descent", hess=hess, hessp=hessp, constraints=constraints)
     if line_search not in (None, "backtracking"):
         raise ValueError(f"`line_search` must be None or 'backtracking'; it is {line_search!r}")
-    rule = rate("learning_rate", learning_rate), share("momentum", momentum), bool(nesterov)
-    if tol is not None and gtol == GTOL:
-        gtol = tolerance("tol", tol)
+    rule = rate("learning_rate", learning_rate), share("momentum", momentum), switch("nesterov", nesterov)
+    if gtol is None:
+        gtol = GTOL if tol is None else tolerance("tol", tol)
     maxiter, ftol = count("maxiter", maxiter, 0), tolerance("ftol", ftol)
     stops = maxiter, tolerance("gtol", gtol), tolerance("xtol", xtol), ftol
     if line_search and rule[1]:
@@ -140,6 +141,7 @@ def gradient_descent(
     for name, wanted in (("line_search", line_search), ("ftol", ftol)):
         if wanted and not objective.has_fun:
             raise ValueError(f"`{name}` needs the values of `fun`, which is None")
+    overwrite_x = switch("overwrite_x", overwrite_x)
     x = in_place(x0) if overwrite_x else objective.x0.copy()
     observer = Observer(callback, history, objective.restore, maxiter)
     with_values = objective.has_fun and (
@@ -155,8 +157,7 @@ def gradient_descent(
         more = observer.finish(nit, value)
     finally:
         observer.close()
-    restore = objective.restore
-    return descent_result(restore(x), value, restore(g), nit, nfev + objective.nfev, njev, status, **more)
+    return descent_result(objective, x, value, g, nit, nfev, njev, status, **more)
 
 
 def in_place(x0: Any) -> Float:
@@ -203,4 +204,6 @@ def _descend(
         if status != WRITTEN:
             return status, found, value, g, nit, nfev, njev
         objective.on_copies()
+        if x.shape != shape:  # fun may have changed that, too
+            x.shape = shape
         x[...] = objective.x0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _kernels_py as kernels
+
+if TYPE_CHECKING:
+    from ._objective import Objective
 
 SINGULAR: Final = 8
 EPOCHS: Final = 9
@@ -19,7 +24,7 @@ ENDS: Final = {
     kernels.FTOL: (True, "The last change of fun is within `ftol`."),
     kernels.NOT_FINITE: (
         False,
-        "fun or its gradient is nan or inf; `x` is the best or the last point before, if there is any.",
+        "fun or its gradient is nan or inf at `x`, or at a point after it.",
     ),
     kernels.DIVERGED: (
         False,
@@ -29,7 +34,7 @@ ENDS: Final = {
         False,
         "The norm of the gradient is below its own error; give `jac` or method='richardson', or take a larger `gtol`.",
     ),
-    kernels.NO_DECREASE: (False, "No step along the gradient lowers fun by as much as rounding."),
+    kernels.NO_DECREASE: (False, "No step was found that lowers fun."),
     SINGULAR: (False, "The Hessian is singular, as far as its error lets tell: there is no Newton step."),
     EPOCHS: (True, "All `epochs` were done."),
     kernels.OBSERVER_ENDED: (False, "`callback` asked to stop."),
@@ -52,8 +57,8 @@ class DescentResult(dict[str, Any]):
     success : bool
         Whether a tolerance was met.
     status : int
-        0 gtol, 1 maxiter, 2 xtol, 3 ftol, 4 nan or inf, 5 divergence, 6 the gradient is below its own error, 7 the line
-        search failed, 8 a singular Hessian, 9 all epochs done, 99 the callback stopped.
+        0 gtol, 1 maxiter, 2 xtol, 3 ftol, 4 nan or inf, 5 divergence, 6 the gradient is below its own error, 7 no lower
+        value was found, 8 a singular Hessian, 9 all epochs done, 99 the callback stopped.
     message : str
         status in words.
     history : dict of ndarray
@@ -93,9 +98,21 @@ class DescentResult(dict[str, Any]):
 
 
 def descent_result(
-    x: Any, fun: float, jac: Any, nit: int, nfev: int, njev: int, status: int, **more: Any
+    objective: Objective,
+    x: NDArray[np.float64],
+    fun: float,
+    g: NDArray[np.float64],
+    nit: int,
+    nfev: int,
+    njev: int,
+    status: int,
+    **more: Any,
 ) -> DescentResult:
+    """The result at x, where fun and its gradient g are known; nfev without the calls for numerical gradients."""
+    if objective.has_fun and not math.isfinite(fun):
+        status = kernels.NOT_FINITE
     success, message = ENDS[status]
     return DescentResult(
-        message=message, success=success, status=status, fun=fun, x=x, nit=nit, jac=jac, nfev=nfev, njev=njev, **more
-    )
+        message=message, success=success, status=status, fun=fun, x=objective.restore(x), nit=nit,
+        jac=objective.restore(g), nfev=nfev + objective.nfev, njev=njev, **more,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from ._bounds import as_bounds
 from ._derivatives import OPTIONS
 from ._differentiate import check_options, differentiate, method_of
 from ._function import as_gradient, as_point, bind, describe, one_number
+from ._result import Flag
 from ._tree import Tree, as_tree
 
 Float = NDArray[np.float64]
@@ -69,7 +70,8 @@ class Objective:
     nfev : int
         Calls of fun that were made for numerical gradients.
     error : ndarray of one element, or None
-        The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small.
+        The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small
+        (with inf as gtol, of each). `errors` has those of its components.
     free_values : bool
         Whether fun is evaluated at x itself for the gradient.
     """
@@ -102,6 +104,7 @@ class Objective:
         self.gradient: Callable[..., Any]
         self.numerical = jac is None
         self.error: Float | None = None
+        self.errors: Float | None = None
         self.nfev = 0
         self._gtol, self._since = gtol, 0
         self._known: Any = None  # of numerical gradients, and of fun that returns both: from the call before
@@ -136,6 +139,14 @@ class Objective:
         self._known = one_number(self.fun(x, *args))
         return float(self._known)
 
+    def measured_gradient(self, x: Float, *args: Any) -> Float:
+        """The numerical gradient with longer steps, and an error that is measured."""
+        options, self.options = self.options, measured(self.options)
+        try:
+            return self._gradient(x, *args)
+        finally:
+            self.options = options
+
     def _gradient(self, x: Float, *args: Any) -> Float:
         f0, self._known = self._known, None
         if not np.isfinite(x).all() or (f0 is not None and not np.isfinite(f0)):
@@ -149,10 +160,10 @@ class Objective:
         if self.limits is not None:
             slopes = np.where(self.limits[0] == self.limits[1], 0.0, slopes)  # fixed: no derivative, and none needed
         if self.error is not None:
-            self._look(found, slopes)
+            self._look(found, x.reshape(-1), slopes)
         return slopes
 
-    def _look(self, found: Any, slopes: Float) -> None:
+    def _look(self, found: Any, x: Float, slopes: Float) -> None:
         """Update the error of the gradient; computed where it may matter, as that takes longer than a gradient does."""
         assert self.error is not None
         assert self._gtol is not None
@@ -161,7 +172,16 @@ class Objective:
         if self.limits is None and self._since < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
             return
         self._since = 0
-        self.error[0] = norm_of(np.nan_to_num(found.error[:, 0], posinf=np.inf))
+        self.errors = np.nan_to_num(found.error[:, 0], posinf=np.inf)
+        if found.flags is not None:
+            self.errors[found.flags[:, 0] & Flag.kink != 0] = np.inf  # there is no derivative
+        if (
+            self.limits is not None
+        ):  # what clearly pushes against a bound does not count in the norm, nor does its error
+            lb, ub = self.limits
+            against = ((slopes > 0) & (x <= lb)) | ((slopes < 0) & (x >= ub))
+            self.errors[against & (np.abs(slopes) > self.errors)] = 0.0
+        self.error[0] = norm_of(self.errors)
 
     def _both(self, x: Float, *args: Any) -> tuple[Any, Any]:
         both = self.fun(x, *args)
@@ -186,6 +206,11 @@ class Objective:
             setattr(self, name, partial(_on_copy, getattr(self, name)))
 
 
+def measured(options: dict[str, Any]) -> dict[str, Any]:
+    """Options for a derivative with an error that is no cautious guess; its steps are longer, and its own."""
+    return {"method": "richardson", **{name: option for name, option in options.items() if name == "x_scale"}}
+
+
 def _on_copy(fun: Callable[..., Any], x: Float, *args: Any) -> Any:
     return fun(x.copy(), *args)
 
@@ -195,7 +220,10 @@ def _no_fun(x: Float, *args: Any) -> float:
 
 
 def as_limits(bounds: Any, x0: Float, moderate: bool) -> tuple[Float, Float] | None:
-    """`bounds` of a descent: (lb, ub), an object with lb and ub, or a list of pairs (min, max), None for no bound."""
+    """`bounds` of a descent: (lb, ub), an object with lb and ub, or pairs (min, max), None for no bound.
+
+    Two pairs in a tuple may be a (lb, ub) as well: then what is not possible is not meant.
+    """
     if bounds is None:
         return None
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
@@ -203,12 +231,39 @@ def as_limits(bounds: Any, x0: Float, moderate: bool) -> tuple[Float, Float] | N
         if x0.shape:
             bounds = tuple(np.broadcast_to(limit, x0.shape) for limit in bounds)
     elif isinstance(bounds, list):
-        if len(bounds) != x0.size or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in bounds):
-            raise ValueError(
-                f"`bounds` must be a tuple (lb, ub), or a list of a pair (min, max) for each of {x0.size} components; "
-                f"it is {bounds!r}"
-            )
-        lb = [-np.inf if low is None else low for low, _ in bounds]
-        ub = [np.inf if high is None else high for _, high in bounds]
-        bounds = (np.reshape(lb, x0.shape), np.reshape(ub, x0.shape))
+        bounds = _by_pairs(bounds, x0)
+    elif isinstance(bounds, tuple) and _are_pairs(bounds, x0):
+        meant = _by_pairs(bounds, x0)
+        if len(bounds) == 2 and not any(limit is None for pair in bounds for limit in pair):
+            as_pairs, as_they_are = _possible(meant, x0, moderate), _possible(bounds, x0, moderate)
+            if as_pairs and as_they_are and not np.array_equal(meant, bounds):
+                raise ValueError(
+                    "`bounds` may be two pairs (min, max) or (lb, ub); give a list of pairs, or lb and ub as arrays or "
+                    f"in a scipy.optimize.Bounds; it is {bounds!r}"
+                )
+            meant = meant if as_pairs else bounds
+        bounds = meant
     return as_bounds(bounds, x0, moderate)
+
+
+def _are_pairs(bounds: Any, x0: Float) -> bool:
+    return len(bounds) == x0.size and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in bounds)
+
+
+def _by_pairs(pairs: Any, x0: Float) -> tuple[Any, Any]:
+    if not _are_pairs(pairs, x0):
+        raise ValueError(
+            f"`bounds` must be a tuple (lb, ub), or a list of a pair (min, max) for each of {x0.size} components; "
+            f"it is {pairs!r}"
+        )
+    lb = [-np.inf if low is None else low for low, _ in pairs]
+    ub = [np.inf if high is None else high for _, high in pairs]
+    return np.reshape(lb, x0.shape), np.reshape(ub, x0.shape)
+
+
+def _possible(bounds: Any, x0: Float, moderate: bool) -> bool:
+    try:
+        as_bounds(bounds, x0.copy(), moderate)
+    except (TypeError, ValueError):
+        return False
+    return True

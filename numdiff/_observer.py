@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._descent_result import DescentResult
 from ._function import describe
 from ._progress import Progress
+from ._stops import switch
 
 Float = NDArray[np.float64]
 
@@ -30,12 +31,11 @@ class Observer:
     def __init__(self, callback: Any, history: Any, restore: Callable[[Float], Any], total: int) -> None:
         if callback is not None and not callable(callback):
             raise TypeError(f"`callback` must be callable or None; it is {describe(callback)}")
-        if not isinstance(history, bool | np.bool_):
-            raise TypeError(f"`history` must be True or False; it is {describe(history)}")
+        history = switch("history", history)
         self.callback, self.restore = callback, restore
         self.with_result = callback is not None and _takes_result(callback)
         self.progress = callback if isinstance(callback, Progress) else None
-        self.needs_values = bool(history) or (self.with_result and self.progress is None)
+        self.needs_values = history or (self.with_result and self.progress is None)
         self.rows: list[tuple[Any, float, float]] | None = [] if history else None
         if self.progress is not None:
             self.progress.start(total)

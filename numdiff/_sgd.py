@@ -13,10 +13,11 @@ from . import _difference
 from ._descent import in_place
 from ._descent_result import EPOCHS, DescentResult, descent_result
 from ._function import describe
-from ._kernels_py import NOT_FINITE, OBSERVER_ENDED, XTOL
+from ._kernels_py import DIVERGED, NO_DECREASE, NOT_FINITE, OBSERVER_ENDED, XTOL
+from ._kernels_py.descent import FAR
 from ._objective import Objective
 from ._observer import Observer
-from ._stops import count, rate, share, tolerance
+from ._stops import count, rate, share, switch, tolerance
 
 Float = NDArray[np.float64]
 
@@ -61,14 +62,14 @@ def sgd(
     rng : None, int, numpy.random.Generator, ...
         What numpy.random.default_rng takes: the same seed, the same numbers.
     shuffle : bool
-        A new order of the rows in each epoch. False: batches are slices, views of the data.
+        A new order of the rows in each epoch. fun and jac always get copies of the rows, and may write into them.
     xtol : float, default 0
-        Stop after a step that moves no coordinate by more; 0 is off.
+        Stop after an epoch in which no step moves a coordinate by more; 0 is off.
     callback : callable, optional
         Called after each epoch, as in `gradient_descent`; nit is the number of epochs done.
     history : bool
         result.history has, for the start and after each epoch, "x", "fun" on all data, and "grad_norm", the norm of the
-        mean of the gradients of its batches (for the start that of the first batch).
+        mean of the gradients of its batches (for the start that of the first batch, nan without an epoch).
     overwrite_x : bool
         As in `gradient_descent`.
     **derivative_options
@@ -77,9 +78,9 @@ def sgd(
     Returns
     -------
     DescentResult
-        nit is the number of epochs, njev that of steps, fun the loss on all data at x, and jac the gradient of the last
-        batch, before its step. With history or a callback that takes intermediate_result, x is the best of the points
-        at the ends of the epochs, else the last one.
+        nit is the number of epochs, njev that of gradients, fun the loss on all data at x, and jac the gradient of the
+        last batch, before its step (nan if there was none). With history or a callback that takes intermediate_result,
+        x is the best of the points at the ends of the epochs, else the last one.
 
     Raises
     ------
@@ -90,7 +91,11 @@ def sgd(
     -----
     One gradient for each batch, epochs * ceil(rows / batch_size) in all. fun is called once at the end, on all data;
     with history or a callback that takes intermediate_result also at the start and after each epoch instead. Numerical
-    gradients call fun as `gradient` does. Robbins and Monro, Annals of Mathematical Statistics 22 (1951) 400-407.
+    gradients call fun as `gradient` does.
+
+    success tells that all epochs were done or that xtol was met, and that the loss at the start, if it was seen,
+    is not the lowest. Other ends are those of `gradient_descent`; divergence is looked for in each step.
+    Robbins and Monro, Annals of Mathematical Statistics 22 (1951) 400-407.
 
     Examples
     --------
@@ -102,12 +107,12 @@ def sgd(
     >>> result.x.round(4)
     array([ 3., -2.])
     """
-    rule = rate("learning_rate", learning_rate), share("momentum", momentum), bool(nesterov)
+    rule = rate("learning_rate", learning_rate), share("momentum", momentum), switch("nesterov", nesterov)
     batch_size, epochs = count("batch_size", batch_size, 1), count("epochs", epochs, 0)
-    xtol = tolerance("xtol", xtol)
+    xtol, shuffle, overwrite_x = tolerance("xtol", xtol), switch("shuffle", shuffle), switch("overwrite_x", overwrite_x)
     arrays = _rows(data)
     objective = Objective(fun, x0, (), jac, None, derivative_options)
-    generator = np.random.default_rng(rng)
+    generator = _generator(rng)
     x = in_place(x0) if overwrite_x else objective.x0.copy()
     observer = Observer(callback, history, objective.restore, epochs)
     run = _Run(objective, arrays, x, rule, xtol)
@@ -117,14 +122,21 @@ def sgd(
         more = observer.finish(run.nit, value)
     finally:
         observer.close()
-    restore = objective.restore
-    return descent_result(
-        restore(x), value, restore(run.g), run.nit, run.nfev + objective.nfev, run.njev, status, **more
-    )
+    return descent_result(objective, x, value, run.g, run.nit, run.nfev, run.njev, status, **more)
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"`rng` must be what numpy.random.default_rng takes; it is {describe(rng)}") from error
 
 
 def _rows(data: Any) -> tuple[NDArray[Any], ...]:
-    arrays = tuple(np.asarray(array) for array in (data if isinstance(data, tuple) else (data,)))
+    try:
+        arrays = tuple(np.asarray(array) for array in (data if isinstance(data, tuple) else (data,)))
+    except ValueError:  # ragged
+        arrays = ()
     if not arrays or any(array.ndim == 0 for array in arrays):
         raise ValueError(
             f"`data` must be an array with a row for each sample, or a tuple of such; it is {describe(data)}"
@@ -150,14 +162,14 @@ class _Run:
     ) -> None:
         self.objective, self.data, self.x, self.rule, self.xtol = objective, data, x, rule, xtol
         self.v = np.zeros(x.size) if rule[1] else None
-        self.g, self.before = np.zeros(x.shape), x.copy()
+        self.g, self.before = np.full(x.shape, np.nan), x.copy()
         self.nit = self.nfev = self.njev = 0
         self.best = math.nan  # the loss at x, where it is known
 
     def value(self) -> float:
         """The loss on all data."""
         self.nfev += 1
-        return self.objective.alone(self.x.copy(), *self.data)
+        return self.objective.alone(self.x.copy(), *(array.copy() for array in self.data))
 
     def gradient(self, batch: tuple[NDArray[Any], ...]) -> float:
         """The gradient of a batch into g; its norm."""
@@ -171,45 +183,59 @@ class _Run:
         order = None if generator is None else generator.permutation(rows)
         for begin in range(0, rows, size):
             part: Any = slice(begin, begin + size) if order is None else order[begin : begin + size]
-            yield tuple(array[part] for array in self.data)
+            yield tuple(array[part] if order is not None else array[part].copy() for array in self.data)
 
     def descend(self, size: int, epochs: int, generator: np.random.Generator | None, observer: Observer) -> int:
         """Why it ended."""
         seen = observer.function is not None
         valued = observer.needs_values and self.objective.has_fun
-        best_x, status = self.x.copy(), EPOCHS
+        best_x, status, lowered = self.x.copy(), EPOCHS, not valued or epochs == 0
+        norm_of = _difference.kernels.gradient_norm
+        far, first_norm = FAR * max(norm_of(self.x), 1.0), math.nan
+
+        def observe_start(norm: float) -> None:
+            if seen:
+                self.best = self.value() if valued else math.nan
+                observer(self.x, 0, self.best, norm)
+
+        if epochs == 0:
+            observe_start(math.nan)
         for epoch in range(epochs):
-            mean, batches = np.zeros(self.x.shape), 0
+            mean, batches, largest = np.zeros(self.x.shape), 0, 0.0
             for batch in self.batches(size, generator):
                 norm = self.gradient(batch)
-                if self.njev == 1 and seen:
-                    self.best = self.value() if valued else math.nan
-                    observer(self.x, 0, self.best, norm)
+                if self.njev == 1:
+                    first_norm = norm
+                    observe_start(norm)
                 if not math.isfinite(norm):
                     self.x[...] = self.before
                     status = NOT_FINITE
+                    break
+                if norm > first_norm and self.rule[0] * norm > far:
+                    status = DIVERGED
                     break
                 _difference.kernels.step(self.x, self.g, self.rule, self.v, self.before)
                 if seen:
                     mean += self.g
                     batches += 1
-                if self.xtol and np.abs(self.x - self.before).max() <= self.xtol:
-                    status = XTOL
-                    break
-            if status == NOT_FINITE:
+                if self.xtol:
+                    largest = max(largest, float(np.abs(self.x - self.before).max()))
+            if status != EPOCHS:
                 break
+            if self.xtol and largest <= self.xtol:
+                status = XTOL
             self.nit = epoch + 1
             if seen:
                 value = self.value() if valued else math.nan
-                ended = observer(self.x, self.nit, value, _difference.kernels.gradient_norm(mean / batches))
+                ended = observer(self.x, self.nit, value, norm_of(mean / batches))
                 if valued and not math.isfinite(value):
                     status = NOT_FINITE
                 elif ended and status == EPOCHS:
                     status = OBSERVER_ENDED
-                if valued and value <= self.best:
-                    self.best, best_x = value, self.x.copy()
+                if valued and math.isfinite(value) and not value > self.best:
+                    self.best, best_x, lowered = value, self.x.copy(), True
             if status != EPOCHS:
                 break
         if valued and math.isfinite(self.best):
             self.x[...] = best_x
-        return status
+        return NO_DECREASE if status in (EPOCHS, XTOL) and not lowered else status

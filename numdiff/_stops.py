@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from ._function import describe
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
         raise TypeError(f"`{name}` must be a number; it is {describe(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` must be a number that fits float64; it is {describe(value)}") from None
 
 
 def rate(name: str, value: Any) -> float:
@@ -42,7 +46,13 @@ def count(name: str, value: Any, least: int) -> int:
         raise TypeError(f"`{name}` must be an integer; it is {describe(value)}")
     if value < least:
         raise ValueError(f"`{name}` must be at least {least}; it is {value}")
-    return int(value)
+    return min(int(value), sys.maxsize)  # more is without end, too
+
+
+def switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be True or False; it is {describe(value)}")
+    return bool(value)
 
 
 def check_unused(method: str, **given: Any) -> None:

@@ -5,7 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8 }; /* sums that take turns: one alone would wait for itself */
+enum { LANES = 8 };                               /* sums that take turns: one alone would wait for itself */
+static const double TINY = 1e-290;                /* a sum of squares below it may have lost some */
+static const double ROUNDING = 4.0 * DBL_EPSILON; /* of f */
+static const double SAME = 0.99;                  /* a norm that has fallen to no less */
 
 static double sum_lanes(const double *sums)
 {
@@ -40,7 +43,11 @@ static inline double sum_of_squares(const nd_descent *d, const double *g, double
 double nd_gradient_norm(const nd_descent *descent, const double *g)
 {
     double sum = sum_of_squares(descent, g, 1.0);
-    return isfinite(sum) ? sqrt(sum) : sqrt(sum_of_squares(descent, g, 0x1p-600)) * 0x1p600;
+    if (sum >= TINY && isfinite(sum)) {
+        return sqrt(sum);
+    }
+    double scale = sum < TINY ? 0x1p600 : 0x1p-600;
+    return sqrt(sum_of_squares(descent, g, scale)) / scale;
 }
 
 /* sum g (from - to) */
@@ -150,7 +157,7 @@ static int search_line(nd_descent *d)
             return status;
         }
         double fall = promised(d->n, d->g, d->before, d->x);
-        if (fall > 0.0 && d->fx <= from - ND_ARMIJO * fall) {
+        if (fall > 0.0 && d->fx < from && d->fx <= from - ND_ARMIJO * fall) {
             return ND_OK;
         }
     }
@@ -169,18 +176,42 @@ static double largest_move(const nd_descent *d)
     return largest;
 }
 
+/* max |g| */
+static double largest_slope(const nd_descent *d)
+{
+    double largest = 0.0;
+    for (ptrdiff_t i = 0; i < d->n; i++) {
+        double size = fabs(d->lb == NULL ? d->slope[i] : free_part(d, d->slope, i));
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+/* Whether x is at rest; with momentum it may just turn around. */
+static int rests(const nd_descent *d)
+{
+    return largest_move(d) <= d->xtol && (d->v == NULL || d->learning_rate * largest_slope(d) <= d->xtol);
+}
+
+/* Whether x went to the other side of a valley, and no lower. */
+static int leaps(const nd_descent *d, double last_fx, double last_norm)
+{
+    return last_fx - d->fx <= ROUNDING * fabs(d->fx) && d->norm >= SAME * last_norm &&
+           promised(d->n, d->slope, d->before, d->x) < 0.0;
+}
+
 /* Why to end at this point, which is finite; -1: go on. */
-static int ended(const nd_descent *d, double last_fx, double far, double first_norm)
+static int ended(const nd_descent *d, double last_fx, double last_norm, double far, double first_norm)
 {
     double error = d->error == NULL ? 0.0 : *d->error;
     if (d->norm < d->gtol && error <= d->gtol) {
         return ND_GTOL;
     }
     if (d->nit > 0) {
-        if (d->xtol > 0.0 && largest_move(d) <= d->xtol) {
+        if (d->xtol > 0.0 && rests(d)) {
             return ND_XTOL;
         }
-        if (d->ftol > 0.0 && fabs(last_fx - d->fx) <= d->ftol) {
+        if (d->ftol > 0.0 && fabs(last_fx - d->fx) <= d->ftol && !leaps(d, last_fx, last_norm)) {
             return ND_FTOL;
         }
     }
@@ -198,7 +229,7 @@ int nd_descend(nd_descent *descent)
     nd_descent *d = descent;
     size_t size = (size_t)d->n * sizeof(double);
     double size_of_x0 = norm(d->n, d->x), far = ND_FAR * (size_of_x0 > 1.0 ? size_of_x0 : 1.0);
-    double first_norm = 0.0, last_fx = 0.0, best_fx = INFINITY;
+    double first_norm = 0.0, last_fx = 0.0, last_norm = 0.0, best_fx = INFINITY;
     int end = -1, searched = 0;
 
     for (;;) {
@@ -218,7 +249,7 @@ int nd_descend(nd_descent *descent)
             first_norm = d->norm;
         }
         if (end < 0) {
-            end = ended(d, last_fx, far, first_norm);
+            end = ended(d, last_fx, last_norm, far, first_norm);
         }
         status = d->observer == NULL ? 0 : d->observer(d->context);
         if (status < 0) {
@@ -236,6 +267,7 @@ int nd_descend(nd_descent *descent)
             break;
         }
         last_fx = d->fx;
+        last_norm = d->norm;
         if (d->line_search) {
             status = search_line(d);
             if (status < 0) {
@@ -252,7 +284,7 @@ int nd_descend(nd_descent *descent)
         d->nit++;
     }
 
-    if (d->values && isfinite(best_fx) && (end == ND_NOT_FINITE || best_fx < d->fx - 4.0 * DBL_EPSILON * fabs(d->fx))) {
+    if (d->values && isfinite(best_fx) && (end == ND_NOT_FINITE || best_fx < d->fx - ROUNDING * fabs(d->fx))) {
         memcpy(d->x, d->best, size);
         d->slope = d->best_g;
         d->fx = best_fx;

@@ -269,8 +269,8 @@ typedef int (*nd_observer)(void *context);
 enum {
     ND_GTOL = 0,            /* norm < gtol, and *error <= gtol */
     ND_MAXITER = 1,         /* nit == maxiter */
-    ND_XTOL = 2,            /* no coordinate moved by more than xtol */
-    ND_FTOL = 3,            /* the value changed by at most ftol */
+    ND_XTOL = 2,            /* no coordinate moved by more than xtol, nor, with momentum, will by the gradient alone */
+    ND_FTOL = 3,            /* the value changed by at most ftol; not where x leapt across a valley, and no lower */
     ND_NOT_FINITE = 4,      /* the value or the gradient is nan or inf; x is that of the best or last finite one */
     ND_DIVERGED = 5,        /* the steps have become ND_FAR times as long as max(1, |x0|), and the gradient larger */
     ND_BELOW_ERROR = 6,     /* norm <= *error */

@@ -222,6 +222,18 @@ def test_line_search_that_finds_nothing():
     assert result.nfev == 62
 
 
+def test_line_search_takes_no_step_that_does_not_lower_fun():
+    result = gradient_descent(
+        lambda x: 100 + x @ x, [1.0, 0.3], jac=lambda x: -2 * x, line_search="backtracking", xtol=1e-8
+    )
+    assert (result.status, result.success) == (7, False)  # the gradient is wrong
+    np.testing.assert_array_equal(result.x, [1, 0.3])
+    coarse = gradient_descent(
+        lambda x: float(np.float32(1e3 + x @ x)), [1.0, 0.3], jac=lambda x: 2 * x, line_search="backtracking", xtol=1e-6
+    )
+    assert (coarse.status, coarse.success) == (7, False)
+
+
 def test_line_search_steps_back_from_where_fun_is_not_finite():
     with np.errstate(all="ignore"):
         result = gradient_descent(
@@ -267,6 +279,35 @@ def test_ftol_does_not_take_a_rise_for_the_end():
     np.testing.assert_array_equal(result.x, [1.0])  # the best
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.7])  # of which one is exact
+@pytest.mark.parametrize("bounds", [None, ([-9, -9], [9, 9])])
+def test_ftol_does_not_take_a_leap_across_the_valley_for_the_end(scale, bounds):
+    result = gradient_descent(
+        lambda x: scale * float(x @ x), [1.0, 2.0], jac=lambda x: 2 * scale * x, learning_rate=1 / scale, ftol=1e-6,
+        bounds=bounds, maxiter=50,
+    )  # fmt: skip
+    assert (result.status, result.success) == (1, False)
+    damped = gradient_descent(
+        lambda x: 1e9 + float(x @ x), [1.0, 2.0], jac=lambda x: 2 * x, learning_rate=0.9, ftol=1e-12, gtol=0.0
+    )
+    assert damped.status == 3
+
+
+@pytest.mark.parametrize("bounds", [None, ([-9], [9])])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_xtol_does_not_take_a_turning_point_for_the_end(bounds, nesterov):
+    result = gradient_descent(
+        lambda x: 0.5 * x[0] ** 2, [1.0], jac=lambda x: x, momentum=0.99, nesterov=nesterov, learning_rate=0.01,
+        xtol=1e-3, gtol=0, bounds=bounds,
+    )  # fmt: skip
+    assert (result.status, result.success) == (2, True)
+    assert abs(result.x[0]) <= 0.1
+
+
+def test_maxiter_may_be_beyond_any_count():
+    assert gradient_descent(quadratic, START, jac=slope, maxiter=2**63).status == 0
+
+
 @pytest.mark.parametrize("maxiter", [0, 1, 7])
 def test_maxiter(maxiter):
     result = gradient_descent(quadratic, START, jac=slope, maxiter=maxiter)
@@ -302,6 +343,11 @@ def test_a_value_that_is_not_finite():
     assert result.status == 4
     assert result.x[0] >= 0.5
     assert result.fun == result.x[0]
+
+
+def test_a_value_that_is_not_finite_at_the_end():
+    result = gradient_descent(lambda x: np.nan, [1.0], jac=lambda x: 2 * x)
+    assert (result.status, result.success) == (4, False)
 
 
 def test_a_start_where_fun_is_not_finite():
@@ -371,7 +417,17 @@ def test_bounds_are_never_left():
     "options", [{"momentum": 0.6}, {"momentum": 0.6, "nesterov": True}, {"line_search": "backtracking"}]
 )
 @pytest.mark.parametrize(
-    "bounds", [([0.5, -1], [2, 3]), Bounds([0.5, -1], [2, 3]), [(0.5, 2), (-1, 3)], [(0.5, None), (None, 3)]]
+    "bounds",
+    [
+        ([0.5, -1], [2, 3]),
+        Bounds([0.5, -1], [2, 3]),
+        [(0.5, 2), (-1, 3)],
+        [(0.5, None), (None, 3)],
+        ((0.5, None), (None, 3)),
+        ((0.5, 3), (-1, 3)),
+        (np.array([0.5, -1]), np.array([3, 3])),
+        ([0.5, -2], [2, 3]),
+    ],
 )
 def test_bounds_in_all_forms(bounds, options):
     result = gradient_descent(quadratic, [2.0, 3.0], jac=slope, bounds=bounds, **options)
@@ -383,6 +439,14 @@ def test_a_variable_that_is_fixed():
     result = gradient_descent(quadratic, [2.0, 3.0], bounds=([2.0, -9], [2.0, 9]))
     assert result.success
     np.testing.assert_allclose(result.x, [2, 2 / 6], rtol=1e-6)
+
+
+def test_the_error_of_what_pushes_against_a_bound_does_not_count():
+    result = gradient_descent(
+        lambda x: 1e3 * np.exp(x[0]) + (x[1] - 1) ** 2, [0.0, 0.0], bounds=([0, -5], [5, 5])
+    )  # fmt: skip
+    assert (result.status, result.success) == (0, True)
+    np.testing.assert_allclose(result.x, [0, 1], atol=1e-6)
 
 
 # Values and gradients
@@ -594,8 +658,27 @@ def test_the_norm_of_a_gradient(scale):
     g = np.arange(1.0, 20.0) * scale
     norms = {importlib.import_module(f"numdiff._kernels_{name}").gradient_norm(g) for name in ("c", "py")}
     assert len(norms) == 1
-    if scale >= 1:
-        assert norms.pop() == pytest.approx(np.sqrt(np.sum(np.arange(1.0, 20.0) ** 2)) * scale, rel=1e-14)
+    assert norms.pop() == pytest.approx(np.sqrt(np.sum(np.arange(1.0, 20.0) ** 2)) * scale, rel=1e-14, abs=0)
+
+
+def test_a_gradient_that_is_tiny_is_not_0():
+    result = gradient_descent(None, [1.0], jac=lambda x: 2e-200 * x, gtol=1e-250, maxiter=1)
+    assert (result.status, result.success) == (1, False)
+    assert gradient_descent(None, [1.0], jac=lambda x: 2e-200 * x, gtol=1e-199).status == 0
+    assert gradient_descent(None, [1.0], jac=lambda x: 0 * x, gtol=1e-250).status == 0
+
+
+def test_jac_that_gives_x_another_shape():
+    def jac(x):
+        g = 2 * x
+        x.resize(4, refcheck=False)  # as x.shape = (4,), which NumPy is to give up
+        return g
+
+    for overwrite in (False, True):
+        x0 = np.arange(4.0).reshape(2, 2)
+        result = gradient_descent(None, x0, jac=jac, maxiter=3, gtol=0, overwrite_x=overwrite)
+        assert result.x.shape == x0.shape == (2, 2)
+        np.testing.assert_allclose(result.x, np.arange(4.0).reshape(2, 2) * 0.8**3, rtol=1e-14)
 
 
 # Callbacks
@@ -694,6 +777,23 @@ def test_as_a_method_of_minimize():
         assert theirs.nit == ours.nit
 
 
+@pytest.mark.parametrize("bounds", [((-5, 1), (0, 5)), ((0, None), (0, None)), ((0, 1), (0, 1), (0, 1))])
+def test_pairs_in_a_tuple_as_minimize_takes_them(bounds):
+    """Read as (lb, ub) the first would lead elsewhere."""
+
+    def fun(x):
+        return (x[0] - 1) ** 2 + (x[1:] ** 2).sum()
+
+    x0 = np.full(len(bounds), 0.5)
+    if bounds[0] == (-5, 1):
+        with pytest.raises(ValueError, match="`bounds` may be two pairs"):
+            minimize(fun, [-1.0, 2.0], bounds=bounds, method=gradient_descent)
+        bounds = list(bounds)
+    found = minimize(fun, x0, bounds=bounds, method=gradient_descent)
+    theirs = minimize(fun, x0, bounds=bounds, method="L-BFGS-B")
+    np.testing.assert_allclose(found.x, theirs.x, atol=1e-5)
+
+
 def test_minimize_passes_tol_args_bounds_and_callback():
     path = []
     result = minimize(
@@ -703,6 +803,8 @@ def test_minimize_passes_tol_args_bounds_and_callback():
     assert result.success
     np.testing.assert_allclose(result.x, [0.5, 0.5 / 6], atol=1e-3)
     assert len(path) == result.nit
+    own = minimize(quadratic, START, jac=slope, method=gradient_descent, tol=1e-2, options={"gtol": 1e-6})
+    assert np.linalg.norm(slope(own.x)) < 1e-6
     tight = minimize(quadratic, START, jac=slope, method=gradient_descent, tol=1e-2, options={"gtol": 1e-9})
     assert np.linalg.norm(slope(tight.x)) < 1e-9
 
@@ -785,6 +887,11 @@ def test_an_x0_that_cannot_be_moved_in_place(x0):
         ({"steps": 3}, TypeError, "unknown option `steps`"),
         ({"bounds": ([2, 2], [3, 9])}, ValueError, "`x0` must be within `bounds`"),
         ({"bounds": [(0, 1)]}, ValueError, "`bounds` must be a tuple"),
+        ({"bounds": ((0, 1.5), (2, 5))}, ValueError, r"`bounds` may be two pairs .* or \(lb, ub\); .*Bounds"),
+        ({"nesterov": "no"}, TypeError, "`nesterov` must be True or False; it is 'no'"),
+        ({"overwrite_x": "no"}, TypeError, "`overwrite_x` must be True or False"),
+        ({"learning_rate": 10**400}, ValueError, "`learning_rate` must be a number that fits float64"),
+        ({"xtol": 10**400}, ValueError, "`xtol` must be a number that fits float64"),
     ],
 )
 def test_bad_input(options, error, message):

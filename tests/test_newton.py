@@ -120,6 +120,78 @@ def test_rosenbrock(given):
     assert result.fun < 1e-10
 
 
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda x: 1e12 + x @ x,
+        lambda x: 1 + 1e-12 * (x @ x),
+        lambda x: float(np.float32(1000 + x @ x)),
+        lambda x: 1e12 + (x[0] - 1) ** 2 + (x[1] + 1) ** 2,
+    ],
+)
+def test_a_gradient_below_its_own_error(fun):
+    result = newton(fun, [1.0, 1.0])
+    assert (result.status, result.success, result.kind) == (6, False, "undetermined")
+
+
+def test_gtol_of_a_numerical_gradient_is_for_its_error_too():
+    assert newton(lambda x: 1e9 + x @ x, [1.0, 1.0], gtol=1e-6, xtol=0).status == 6
+    assert newton(lambda x: 1e9 + x @ x, [1.0, 1.0], gtol=1e-6, jac=lambda x: 2 * x).status == 0
+
+
+def test_a_cautious_error_is_measured_before_it_ends_the_search():
+    scale = np.array([1e4, 1.0, 1e-3])
+    M = np.random.default_rng(0).normal(size=(30, 3)) * scale
+    result = newton(lambda x: np.sum((M @ x - 1) ** 2), np.zeros(3))
+    assert (result.success, result.kind) == (True, "minimum")
+    np.testing.assert_allclose(result.x, np.linalg.lstsq(M, np.ones(30))[0], rtol=1e-5)
+
+
+def test_a_short_step_is_no_convergence():
+    result = newton(lambda x: (x - 3) ** 2, 1.0, hess=lambda x: 1e8)
+    assert (result.status, result.success, result.kind) == (1, False, "undetermined")
+    result = newton(lambda x: (1e8 * x - 3) ** 4 + x, 1e-8)
+    assert (result.success, result.kind) == (False, "undetermined")
+
+
+@pytest.mark.parametrize("jac", [None, lambda x: 1 - 1 / x])
+def test_short_steps_from_a_pole_go_on(jac):
+    with np.errstate(all="ignore"):
+        result = newton(lambda x: x - np.log(x), 5e-6, jac=jac)
+    assert (result.success, result.kind) == (True, "minimum")
+    assert result.x == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("given", [{}, {"jac": lambda x: np.sinh(x - 0.3)}])
+def test_xtol_down_to_rounding(given):
+    result = newton(lambda x: np.cosh(x - 0.3).sum(), np.ones(3), xtol=1e-8 if not given else 1e-15, **given)
+    assert (result.success, result.kind) == (True, "minimum")
+    np.testing.assert_allclose(result.x, 0.3, atol=1e-9 if not given else 1e-15)
+
+
+def test_a_value_that_is_not_finite():
+    result = newton(lambda x: np.nan, 1.0, jac=lambda x: 2 * x)
+    assert (result.status, result.success, result.kind) == (4, False, "undetermined")
+
+
+def test_the_step_that_does_not_count_is_not_barred_by_maxiter():
+    result = newton(lambda x: x * x, 1.75, maxiter=1)
+    assert (result.status, result.success, result.nit, result.kind) == (2, True, 1, "minimum")
+
+
+def test_a_degenerate_point_is_undetermined():
+    result = newton(lambda x: x**3 + x**4, 0.0, jac=lambda x: 3 * x**2 + 4 * x**3)
+    assert result.kind == "undetermined"  # an inflection
+    assert newton(lambda x: x**4, 0.0).kind == "undetermined"
+    assert newton(abs, 0.0).kind == "undetermined"
+    small = newton(lambda x: 1e-9 * x * x, 1.0, jac=lambda x: 2e-9 * x)  # but no number is small in itself
+    assert (small.success, small.kind) == (True, "minimum")
+
+
+def test_the_message_tells_the_kind():
+    assert "maximum" in newton(lambda x: -x * x, 1.75).message
+
+
 def test_counts(counted):
     fun, jac, hess = counted(quartic), counted(quartic_slope), counted(quartic_hessian)
     result = newton(fun, [4.0, 4.0], jac=jac, hess=hess)
@@ -197,6 +269,10 @@ def test_shapes_and_kwargs():
     np.testing.assert_allclose(result.x, [[3], [3]], atol=1e-7)
 
 
+def test_jac_names_a_method():
+    assert newton(lambda p: quartic(p - 1), [5.0, 5.0], jac="forward").kind == "minimum"
+
+
 def test_callback():
     path = []
     result = newton(quartic, [4.0, 4.0], callback=lambda xk: path.append(xk) or len(path) == 3)
@@ -208,6 +284,8 @@ def test_as_a_method_of_minimize():
     theirs = minimize(quartic, [4.0, 4.0], jac=quartic_slope, hess=quartic_hessian, method=newton, tol=1e-6)
     np.testing.assert_array_equal(ours.x, theirs.x)
     assert ours.nit == theirs.nit
+    own = minimize(quartic, [4.0, 4.0], jac=quartic_slope, method=newton, tol=1.0, options={"xtol": 1e-4})
+    assert own.nit == 7
     from_values = minimize(quartic, [4.0, 4.0], method=newton, options={"maxiter": 20})
     assert from_values.kind == "minimum"
     scipys = minimize(quartic, [4.0, 4.0], jac=quartic_slope, hess=quartic_hessian, method="trust-exact", tol=1e-10)
@@ -222,7 +300,7 @@ def test_as_a_method_of_minimize():
         ({"maxiter": -1}, ValueError, "`maxiter`"),
         ({"hess": 3}, TypeError, "`hess` must be callable or None"),
         ({"hess": lambda x: np.eye(3)}, ValueError, r"`hess` must return an array of shape \(2, 2\)"),
-        ({"hess": lambda x: None}, TypeError, "`hess` must return real numbers"),
+        ({"hess": lambda x: None}, TypeError, "`hess` must return real numbers; it returned None"),
         ({"jac": lambda x: np.eye(3)}, ValueError, "`jac` must return the gradient"),
         ({"bounds": [(0, 1), (0, 1)]}, ValueError, "newton does not take `bounds`"),
         ({"constraints": [{}]}, ValueError, "newton does not take `constraints`"),

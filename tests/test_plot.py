@@ -104,6 +104,7 @@ class TestFunction:
             (np.sqrt, -1, r"`tangent`: fun or its slope is not finite at -1.0"),
             (np.sin, [1.0, 2.0], r"`tangent` must be one number; it has the shape \(2,\)"),
             (np.sin, np.nan, "`tangent` must be finite"),
+            (np.sin, 5, r"`tangent` must be in \[a, b\], from -2.0 to 2.0; it is 5.0"),
         ],
     )
     def test_no_tangent(self, fun, at, message):
@@ -188,6 +189,21 @@ class TestContours:
             numdiff.plot.contours(lambda x: None, ((0, 1), (0, 1)))
         with pytest.raises(ZeroDivisionError):
             numdiff.plot.contours(lambda x: 1 // 0, ((0, 1), (0, 1)))
+
+    @pytest.mark.parametrize("x0", [{"a": np.array([4.0]), "b": 3.0}, (np.array([4.0, 3.0]),), {"a": 4.0}])
+    def test_a_descent_from_a_tree(self, x0, tmp_path):
+        pytest.importorskip("optree")
+        seen = []
+
+        def fun(x):
+            seen.append(type(x))
+            return float(sum(np.sum(np.square(leaf)) for leaf in (x.values() if isinstance(x, dict) else x)))
+
+        result = numdiff.gradient_descent(fun, x0, maxiter=3, history=True)
+        if len(x0) == 2 or isinstance(x0, tuple):
+            numdiff.plot.contours(fun, path=result)
+        numdiff.plot.animate(result, fun, file=tmp_path / "a.gif")
+        assert set(seen) == {type(x0)}
 
 
 class TestDescent:

@@ -132,6 +132,64 @@ def test_xtol():
     assert found.nit < 100
 
 
+def test_one_quiet_batch_is_no_convergence():
+    def hinge(x, t, y):
+        return float(np.maximum(0, 1 - y * (x[0] * t)).mean())
+
+    def hinge_slope(x, t, y):
+        return np.array([-(y * t * (y * x[0] * t < 1)).mean()])
+
+    t = np.r_[np.full(5, 3.0), np.full(5, 0.1)]
+    found = sgd(hinge, [0.5], (t, np.ones(10)), jac=hinge_slope, batch_size=5, shuffle=False, epochs=9, xtol=1e-6)
+    assert (found.status, found.njev) == (9, 18)
+    still = sgd(hinge, [20.0], (t, np.ones(10)), jac=hinge_slope, batch_size=5, shuffle=False, epochs=9, xtol=1e-6)
+    assert (still.status, still.njev) == (2, 2)
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_divergence(history):
+    found = sgd(loss, [0.0, 0.0], (T, Y), jac=slope, learning_rate=50.0, rng=0, history=history)
+    assert (found.status, found.success) == (5, False)
+    assert np.isfinite(found.x).all()
+    if history:
+        np.testing.assert_array_equal(found.x, [0, 0])  # the best
+
+
+def test_no_success_where_the_start_is_the_best():
+    found = sgd(loss, [0.0, 0.0], (T, Y), jac=slope, learning_rate=4.0, epochs=2, rng=0, history=True)
+    np.testing.assert_array_equal(found.x, [0, 0])
+    assert (found.status, found.success) == (7, False)
+
+
+def test_no_epochs(counted):
+    fun = counted(loss)
+    found = sgd(fun, [1.0, 2.0], (T, Y), jac=slope, epochs=0, history=True)
+    assert (found.nit, found.njev, found.nfev, fun.nfev, found.success) == (0, 0, 1, 1, True)
+    np.testing.assert_array_equal(found.history["x"], [[1, 2]])
+    np.testing.assert_array_equal(found.history["fun"], [loss([1, 2], T, Y)])
+    assert np.isnan(found.history["grad_norm"]).all()
+    assert np.isnan(found.jac).all()
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_fun_and_jac_may_write_into_their_rows(shuffle):
+    def wild(x, t, y):
+        value = loss(x, t, y)
+        t[:] = y[:] = 99
+        return value
+
+    def wild_slope(x, t, y):
+        g = slope(x, t, y)
+        t[:] = y[:] = 99
+        return g
+
+    t, y = T.copy(), Y.copy()
+    found = sgd(wild, [0.0, 0.0], (t, y), jac=wild_slope, rng=0, shuffle=shuffle, history=True)
+    np.testing.assert_array_equal([t, y], [T, Y])
+    clean = sgd(loss, [0.0, 0.0], (T, Y), jac=slope, rng=0, shuffle=shuffle, history=True)
+    np.testing.assert_array_equal(found.history["fun"], clean.history["fun"])
+
+
 def test_a_gradient_that_is_not_finite():
     def jac(x, t, y):
         return np.array([np.nan, 0.0]) if x[0] > 2 else slope(x, t, y)
@@ -141,6 +199,13 @@ def test_a_gradient_that_is_not_finite():
         assert (found.success, found.status) == (False, 4)
         assert found.fun == loss(found.x, T, Y) < loss(np.zeros(2), T, Y)
         assert history or found.x[0] <= 2
+
+
+@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_is_not_finite(bad, history):
+    found = sgd(lambda x, t, y: bad, [0.0, 0.0], (T, Y), jac=slope, rng=0, history=history)
+    assert (found.success, found.status) == (False, 4)
 
 
 def test_callback():
@@ -230,7 +295,11 @@ def test_digits_by_sgd_and_by_random_search(quickstart):
         ({"data": (T[:0], Y[:0])}, ValueError, "`data` must have at least one row"),
         ({"jac": lambda x, t, y: np.ones(3)}, ValueError, "`jac` must return the gradient"),
         ({"jac": None, "steps": 1}, TypeError, "unknown option `steps`"),
-        ({"rng": "seed"}, TypeError, "SeedSequence"),
+        ({"rng": "seed"}, TypeError, "`rng` must be what numpy.random.default_rng takes; it is 'seed'"),
+        ({"rng": -1}, ValueError, "`rng` must be"),
+        ({"data": [[1.0], [1.0, 2.0]]}, ValueError, "`data` must be an array with a row for each sample"),
+        ({"nesterov": "no"}, TypeError, "`nesterov` must be True or False; it is 'no'"),
+        ({"shuffle": "no"}, TypeError, "`shuffle` must be True or False"),
     ],
 )
 def test_bad_input(options, error, message):

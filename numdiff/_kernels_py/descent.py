@@ -22,7 +22,8 @@ GTOL, MAXITER, XTOL, FTOL, NOT_FINITE, DIVERGED, BELOW_ERROR, NO_DECREASE, OBSER
 FAR, ARMIJO, HALVINGS = 1e10, 1e-4, 60
 _LANES = 8
 _BLOCK = BLOCK_BYTES // 8
-_EPS = float(np.finfo(np.float64).eps)
+_TINY, _SAME = 1e-290, 0.99
+_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 
 def _lanes(terms: Float) -> float:
@@ -41,11 +42,12 @@ def gradient_norm(g: Float) -> float:
     g = g.reshape(-1)
     with np.errstate(all="ignore"):
         total = _lanes(g * g)
-        if math.isfinite(total):
+        if total >= _TINY and math.isfinite(total):
             return math.sqrt(total)
-        scaled = g * 2.0**-600
+        scale = 2.0**600 if total < _TINY else 2.0**-600
+        scaled = g * scale
         total = _lanes(scaled * scaled)
-    return math.sqrt(total) * 2.0**600 if math.isfinite(total) else total
+    return math.sqrt(total) / scale if math.isfinite(total) else total
 
 
 def step(x: Float, g: Float, rule: Rule, v: Float | None, before: Float) -> None:
@@ -69,6 +71,16 @@ def _step(x: Float, g: Float, rule: Rule, v: Float | None, before: Float, bounds
                 v[inside != to] = 0.0
             to = inside
         x[:] = to
+
+
+def _promised(g: Float, start: Float, end: Float) -> float:
+    """sum g (start - end)"""
+    with np.errstate(all="ignore"):
+        return _lanes(g * (start - end))
+
+
+def _largest(x: Float) -> float:
+    return float(np.fmax.reduce(np.abs(x), initial=0.0))
 
 
 def _clipped(x: Float, lb: Float, ub: Float) -> Float:
@@ -157,15 +169,27 @@ def descend(
     before = work[1]
     far = FAR * max(gradient_norm(x), 1.0)
     best: tuple[Any, ...] = (math.inf, None, None)
-    fx, last_fx, first_norm, due = math.nan, 0.0, 0.0, -math.inf
+    fx, last_fx, last_norm, first_norm, due = math.nan, 0.0, 0.0, 0.0, -math.inf
     nit, searched = 0, False
     flat_v = None if v is None else v.reshape(-1)
 
-    def norm_of(g: Float) -> float:
+    def free_part(g: Float) -> Float:
         if lb is None:
-            return gradient_norm(g)
+            return g
         against = ((g > 0.0) & (run.x <= lb)) | ((g < 0.0) & (run.x >= ub))
-        return gradient_norm(np.where(against, 0.0, g))
+        return np.where(against, 0.0, g)
+
+    def norm_of(g: Float) -> float:
+        return gradient_norm(free_part(g))
+
+    def rests(g: Float) -> bool:
+        move = _largest(run.x - before)
+        return move <= xtol and (v is None or rate * _largest(free_part(g)) <= xtol)
+
+    def leaps(g: Float) -> bool:
+        if not (last_fx - fx <= _ROUNDING * abs(fx) and norm >= _SAME * last_norm):
+            return False
+        return _promised(g, before, run.x) < 0.0
 
     def result(status: int) -> tuple[int, Float, float, float, int, int, int]:
         return status, run.array, fx, norm, nit, run.nfev, run.njev
@@ -193,9 +217,9 @@ def descend(
             pass
         elif norm < gtol and (error is None or error[0] <= gtol):
             end = GTOL
-        elif nit > 0 and xtol > 0.0 and float(np.fmax.reduce(np.abs(run.x - before), initial=0.0)) <= xtol:
+        elif nit > 0 and xtol > 0.0 and rests(g):
             end = XTOL
-        elif nit > 0 and ftol > 0.0 and abs(last_fx - fx) <= ftol:
+        elif nit > 0 and ftol > 0.0 and abs(last_fx - fx) <= ftol and not leaps(g):
             end = FTOL
         elif error is not None and norm <= error[0]:
             end = BELOW_ERROR
@@ -212,7 +236,7 @@ def descend(
             best = fx, run.x.copy(), g.copy()
         if end >= 0:
             break
-        last_fx = fx
+        last_fx, last_norm = fx, norm
         if line_search:
             g = g.copy()  # the next call may change it
             before[:] = run.x
@@ -228,7 +252,7 @@ def descend(
             _step(run.x, g, rule, flat_v, before, bounds)
         nit += 1
 
-    if math.isfinite(best[0]) and (end == NOT_FINITE or best[0] < fx - 4.0 * _EPS * abs(fx)):
+    if math.isfinite(best[0]) and (end == NOT_FINITE or best[0] < fx - _ROUNDING * abs(fx)):
         fx, run.x[:], g = best
     elif end == NOT_FINITE and run.njev > 1:
         run.x[:] = before
@@ -252,9 +276,8 @@ def _search_line(
         found = run.value()
         if found is None:
             return WRITTEN, fx
-        with np.errstate(all="ignore"):
-            fall = _lanes(g * (before - run.x))
-        if fall > 0.0 and found <= fx - ARMIJO * fall:
+        fall = _promised(g, before, run.x)
+        if fall > 0.0 and found < fx and found <= fx - ARMIJO * fall:
             return 0, found
         t *= 0.5
     return NO_DECREASE, fx

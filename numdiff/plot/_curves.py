@@ -40,7 +40,7 @@ def function(
     a, b : float
         The ends, a < b.
     tangent : float, optional
-        Where a tangent touches.
+        Where a tangent touches, in [a, b].
     args : tuple
         Further arguments of fun.
     vectorized : bool, default True
@@ -74,13 +74,14 @@ def function(
     (a, b), _ = as_point([a, b], "a, b")
     if not a < b:
         raise ValueError(f"`a` must be less than `b`; they are {a!s} and {b!s}")
+    touch = None if tangent is None else _touch(tangent, a, b)
     x = np.linspace(a, b, _POINTS)
     fun, args = bind(fun, args, None)
     with np.errstate(all="ignore"):
         slope = derivative(fun, x, args=args, vectorized=vectorized)
         y = fun(x.copy(), *args) if vectorized else [fun(float(at), *args) for at in x]
     y = np.array(y, dtype=np.float64)
-    touching = None if tangent is None else _tangent(fun, args, tangent, vectorized)
+    touching = None if touch is None else _tangent(fun, args, touch, vectorized)
 
     ax = axes_for(ax)
     view = _view(np.concatenate([y, slope]))
@@ -145,12 +146,18 @@ def step_sweep(result: Any, *, ax: Any = None) -> Any:
     return ax
 
 
-def _tangent(fun: Any, args: tuple[Any, ...], at: float, vectorized: bool) -> tuple[float, float, float]:
-    """(x, f(x), f'(x)), or an error where there is no tangent."""
-    x, _ = as_point(at, "tangent")
+def _touch(tangent: float, a: float, b: float) -> Float:
+    x, _ = as_point(tangent, "tangent")
     if x.size != 1:
         raise ValueError(f"`tangent` must be one number; it has the shape {x.shape}")
     x = x.reshape(())
+    if not a <= x <= b:
+        raise ValueError(f"`tangent` must be in [a, b], from {a!s} to {b!s}; it is {x!s}")
+    return x
+
+
+def _tangent(fun: Any, args: tuple[Any, ...], x: Float, vectorized: bool) -> tuple[float, float, float]:
+    """(x, f(x), f'(x)), or an error where there is no tangent."""
 
     def one(x: Float, *rest: Any) -> Any:
         return fun(x if vectorized else float(x), *rest)

@@ -13,6 +13,7 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from numpy.typing import NDArray
 
 from .._function import as_point, bind, one_number
+from .._tree import as_tree
 from ._figure import axes_for, new_axes
 
 Float = NDArray[np.float64]
@@ -37,7 +38,8 @@ def contours(
     Parameters
     ----------
     fun : callable ``fun(x, *args)``
-        Gets a float64 array of shape (2,), its own in each call, and returns a real number.
+        Gets a float64 array of shape (2,), its own in each call, and returns a real number. With the path of a descent
+        from a dict, list or tuple of arrays it gets such a one, as in the descent.
     box : ((a, b), (c, d)), optional
         a < b for the first variable, c < d for the second. Default: around the path.
     path : result of a descent with history=True, or array_like of shape (k, 2), optional
@@ -69,7 +71,7 @@ def contours(
     >>> ax.get_xlim() == (-1, 1)
     True
     """
-    fun, args = bind(fun, args, None)
+    fun, args = bind(_of_arrays(fun, path), args, None)
     points = None if path is None else _points(path, 2)
     if box is None:
         if points is None:
@@ -152,7 +154,8 @@ def animate(
     ----------
     result : result of a descent with history=True
     fun : callable ``fun(x, *args)``
-        The function that went down; gets a float64 array of shape (2,), or of one variable of x0's shape.
+        The function that went down; gets a float64 array of shape (2,), or of one variable of x0's shape, or what the
+        descent gave it, as in `contours`.
     box : (a, b) or ((a, b), (c, d)), optional
         What to show: of the one variable, or of the two. Default: around the path.
     file : path that ends in .gif or .html, optional
@@ -188,7 +191,7 @@ def animate(
     ending = None if file is None else Path(file).suffix.lower()
     if ending not in (None, ".gif", ".html"):
         raise ValueError(f"`file` must end in .gif or .html; it is {str(file)!r}")
-    values = np.asarray(_history(result)["fun"], dtype=np.float64)
+    values, fun = np.asarray(_history(result)["fun"], dtype=np.float64), _of_arrays(fun, result)
     points, shape = _points(result), np.shape(_history(result)["x"])[1:]
     if points.shape[1] not in (1, 2):
         raise ValueError(f"`result` must be of one or two variables to be animated; it has {points.shape[1]}")
@@ -225,6 +228,12 @@ def _history(result: Any) -> Any:
     if not isinstance(history, dict):
         raise ValueError("`result` has no history; call the descent with history=True")
     return history
+
+
+def _of_arrays(fun: Any, result: Any) -> Any:
+    """fun of the flat array that the history has, where the result is of a descent from a tree."""
+    tree = as_tree(result.get("x")) if isinstance(result, dict) else None
+    return fun if tree is None else tree.wrap(fun)
 
 
 def _points(path: Any, variables: int | None = None) -> Float:

@@ -131,6 +131,27 @@ static void stops(void)
     CHECK_EQUAL(self.descent.fx, 6.25);
     CHECK_EQUAL(self.descent.nfev, 3);
 
+    start(&self, 1);
+    self.descent.ftol = 1.0;
+    self.descent.learning_rate = 1.0; /* x is 1, -1, 1: no end */
+    CHECK_EQUAL(nd_descend(&self.descent), ND_MAXITER);
+
+    start(&self, 0);
+    self.descent.v = self.v;
+    self.descent.momentum = 0.5;
+    self.descent.xtol = 0.5; /* the first move; by the gradient alone 1/4 is next */
+    CHECK_EQUAL(nd_descend(&self.descent), ND_XTOL);
+    CHECK_EQUAL(self.descent.nit, 1);
+
+    start(&self, 0);
+    self.descent.v = self.v;
+    self.descent.momentum = 0.5;
+    self.descent.maxiter = 2;
+    self.descent.n = 1;
+    self.v[0] = 0.625;
+    self.descent.xtol = 0.25; /* the moves are 3/16, at a turn, and 1/2 */
+    CHECK_EQUAL(nd_descend(&self.descent), ND_MAXITER);
+
     start(&self, 0);
     self.descent.error = &self.error;
     self.descent.gtol = 6.0;
@@ -209,6 +230,17 @@ static void line_search(void)
     CHECK_EQUAL(self.descent.njev, 2);
 }
 
+static void line_search_wants_a_lower_value(void)
+{
+    probe self;
+    start(&self, 1);
+    self.descent.n = 1;
+    self.descent.line_search = 1;
+    self.x[0] = 0x1p-600; /* f is 0 wherever it looks */
+    CHECK_EQUAL(nd_descend(&self.descent), ND_NO_DECREASE);
+    CHECK_EQUAL(self.x[0], 0x1p-600);
+}
+
 static void statuses(void)
 {
     for (ptrdiff_t call = 0; call < 4; call++) {
@@ -231,7 +263,7 @@ static void norms(void)
 {
     probe self;
     start(&self, 0);
-    const double sizes[] = {1.0, 0x1p600, 0x1p1000};
+    const double sizes[] = {1.0, 0x1p600, 0x1p1000, 0x1p-600, 0x1p-1000};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         for (ptrdiff_t i = 0; i < N; i++) {
             self.g[i] = sizes[k];
@@ -253,6 +285,7 @@ int main(void)
     RUN(keeps_the_best);
     RUN(bounds);
     RUN(line_search);
+    RUN(line_search_wants_a_lower_value);
     RUN(statuses);
     RUN(norms);
     return mu_report();
