@@ -20,7 +20,7 @@ from ._function import bind, describe
 from ._ladder import METHODS, Ladder, scale_of
 from ._parameters import Parameters
 from ._report import GradientReport, Row, flag_text
-from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, tolerance
+from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, tolerance
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -253,7 +253,12 @@ class Examination:
         unsure = bool(((verdict == INCONCLUSIVE) & checked[:, None]).any()) or self.spent
         unsure |= any(d.verdict == INCONCLUSIVE and d.block not in self.settled for d in self.directions)
         failed = any(d.verdict == DISAGREE and not d.again for d in self.directions)
-        word = "disagree" if wrong_at.size or failed else "inconclusive" if unsure else "agree"
+        nothing = not (self.directions or (verdict[checked] != NOT_CHECKED).any()) and ladder.a.size > 0
+        if nothing:
+            self.notes.append("nothing was checked: `indices` is empty, or no component may move within `bounds`")
+        if ladder.rippled:
+            self.notes.append("fun ripples more finely than the steps: what they say is not its derivative")
+        word = "disagree" if wrong_at.size or failed else "inconclusive" if unsure or nothing else "agree"
         if failed and not wrong_at.size and self.options.mode != "directional":
             self.notes.append("the gradient is wrong along a direction, but no single component stands out")
         if self.everywhere:

@@ -47,6 +47,7 @@ class Forward:
     kept: Float
     doubtful: NDArray[np.bool_] | None  # None: all are settled
     noise: float  # of values that have no more digits than float32 has, whatever their type; else 0
+    straight: bool = True  # one step back is what they say
 
     def bars(self, run: Run) -> Float:
         f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
@@ -75,15 +76,16 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
         if eps == EPS and in_float32(run.f0) and in_float32(kept) and (kept != run.f0).any():
             found.noise = FLOAT32 * size
         if not _straight(run, index, h, rows, steep, rounding):
-            found.doubtful = np.ones(count, bool)
+            found.doubtful, found.straight = np.ones(count, bool), False
         elif np.count_nonzero(settled) < settled.size:
             found.doubtful = np.asarray(~settled.all(axis=1))
     return found
 
 
 def in_float32(values: Any) -> bool:
-    same = np.float32(values) == values
-    return bool(same if isinstance(values, float) else np.all(same))
+    if isinstance(values, float):
+        return float(np.float32(values)) == values  # float32 == float would compare in float32
+    return bool(np.all(np.float32(values) == values))
 
 
 def _straight(run: Run, index: Integers | None, h: Float, rows: Float, steep: Float, rounding: float) -> bool:

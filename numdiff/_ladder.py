@@ -22,7 +22,7 @@ from ._noise import OK, estimate_noise
 from ._result import Flag
 from ._scatter import scatter_along
 from ._stencils import CENTRAL
-from ._steps import EPS, taken
+from ._steps import EPS, default_step, taken
 from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NOT_CHECKED, judge, sizes, tolerance
 
 Float = NDArray[np.float64]
@@ -45,6 +45,11 @@ _KINK_STEP: Final = 1e-6  # of the scale of x: where a kink at x0 shows, and lit
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
 _MICRO_TESTS: Final = 8
+_ODD: Final = 0.7368  # times steps that would be powers of two: a function may have the period of all those
+_TINY: Final = (1.0, 0.6, 0.3)  # times eps^(2/3): the shortest steps at which a slope can be told
+_SHARE: Final = 0.01  # of the scale of x: about Richardson's step
+_AS_NOISE: Final = 1e-5  # of |fun|: ripples so small are noise
+_RIPPLE: Final = 1e-5  # of the change of fun: what a step may leave where it is smooth
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
 
@@ -79,6 +84,7 @@ class Ladder:
         self.scale = scale_of(self.x)
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
         self.noise_sought = noise > 0
+        self.straight, self.rippled = True, False
         self._begin()
 
     @property
@@ -110,6 +116,8 @@ class Ladder:
                 self.tell(min(begin + _AT_ONCE, chosen.size), chosen.size)
         if chosen.size:
             self._doubts(chosen)
+            if not self.straight:
+                self._doubt_ripples(chosen)
 
     # --- the two lower rungs ---
 
@@ -128,14 +136,14 @@ class Ladder:
         self.n[index], self.step[index], self.rung[index] = found.rows, found.h[:, None], FORWARD_RUNG
         self.bar[index] = found.bars(self.run)
         self.verdict[index] = AGREE
-        self.noise = found.noise
+        self.noise, self.straight = found.noise, self.straight and found.straight
         doubtful = index if found.noise else index[:0] if found.doubtful is None else index[found.doubtful]
         self.verdict[doubtful] = INCONCLUSIVE
         return doubtful
 
     def _central(self, index: Integers) -> Integers:
         before, before_bar = self.n[index].copy(), self.bar[index].copy()
-        found = self._differences("central", index)
+        found = self._differences("central", index, None, _ODD * default_step(self.run.eps or EPS, 2))
         self._take(index, found, CENTRAL_RUNG)
         n, bar, a = self.n[index], self.bar[index], self.a[index]
         with np.errstate(all="ignore"):
@@ -143,6 +151,7 @@ class Ladder:
             smooth = np.abs(before - n) <= 4 * before_bar + bar + 1e-5 * np.abs(n)
             near = np.abs(a - n) <= tolerance(a, n, bar, self.rtol, None)
             fine = bar <= _FINE_CENTRAL * size
+        self.straight &= bool(smooth.all())
         settled = (smooth & near & fine & (self.flag[index] == 0)).all(axis=1)
         if self.atol is not None:
             settled[:] = False
@@ -207,6 +216,7 @@ class Ladder:
 
     def _doubts(self, index: Integers) -> None:
         """Before anything but "agree" is said: is fun noisy, is there a kink, is the derivative just small?"""
+        self._from_zero(index)
         if self._open(index).size and not self.noise_sought:
             self.noise_sought = True
             self._again_if_noisy(index, max(self.estimate(), self._hidden_float32()))
@@ -220,7 +230,9 @@ class Ladder:
             self._look_for_kink(int(i))
         unsure = self._unsure(index)
         if unsure.size:
-            self.steep[unsure] = self._steepness(unsure)
+            with np.errstate(all="ignore"):  # only a claim of 0, as at a minimum, needs another size than its own
+                claimed_zero = np.abs(self.a[unsure]) <= self.bar[unsure]
+            self.steep[unsure] = np.where(claimed_zero, self._steepness(unsure), 0.0)
             self._judge(unsure)
         self._elsewhere(index)
 
@@ -274,6 +286,74 @@ class Ladder:
                     array[unsure[against]] = old[against]
         self.verdict[flat & (self.verdict == INCONCLUSIVE)] = AGREE  # both zero, wherever one looks
 
+    def _from_zero(self, index: Integers) -> None:
+        """An x of 0 has no scale of its own, and that of the others may be far too long: 1 may be better."""
+        again = self._open(index)
+        again = again[(self.x[again] == 0) & (self.scale[again] > 1)]
+        if again.size:
+            arrays: tuple[NDArray[Any], ...] = (self.n, self.bar, self.step, self.flag, self.rung, self.verdict)
+            before = [array[again].copy() for array in arrays]
+            self._take(again, self._differences("richardson", again, np.minimum(self.scale, 1.0)), RICHARDSON_RUNG)
+            self._judge(again)
+            verdict, old = self.verdict[again], before[-1]
+            with np.errstate(all="ignore"):
+                finer = self.bar[again] * np.abs(before[0]) < before[1] * np.abs(self.n[again])
+            keep = (old == AGREE) | ((verdict == INCONCLUSIVE) & ~finer) | ((verdict == old) & ~finer)
+            for array, value in zip(arrays, before, strict=True):
+                array[again] = np.where(keep, value, array[again])
+            self.scale[again[(verdict != INCONCLUSIVE).all(axis=1)]] = 1.0
+
+    def _doubt_ripples(self, index: Integers) -> None:
+        """Where forward differences saw that fun is not smooth, and nothing later has told why: ask once more.
+
+        A ripple finer than the steps of the higher rungs, or of their period, is not in the differences of these.
+        Steps to both sides along all components, of no power of two, must give what the differences say. If not, and
+        the shortest of them agree on another slope, that is the derivative; where they do not agree it is noise.
+        """
+        known = (self.verdict[index] == AGREE) | (self.verdict[index] == DISAGREE)
+        known = (known & ((self.flag[index] & Flag.kink) == 0)).any(axis=1)
+        if self.limits is not None:
+            reach = default_step(self.run.eps or EPS, 2) * self.scale[index]
+            lb, ub = (limit[index] for limit in self.limits)
+            known &= (self.x[index] - reach >= lb) & (self.x[index] + reach <= ub)
+        some = index[known]
+        if not some.size:
+            return
+        run, eps = self.run, self.run.eps or EPS
+        with np.errstate(all="ignore"):
+            n, bar = (np.where(np.isfinite(value[some]), value[some], 0.0) for value in (self.n, self.bar))
+            by_x = EPS * (np.abs(self.x[some]) @ np.abs(n))
+            slopes, clear, height = [], [], 0.0
+            step = np.where(self.rung == RICHARDSON_RUNG, self.step, np.inf).min(axis=1)
+            scale = np.fmin(self.scale, step / _SHARE)  # a borrowed scale may be far too long
+            for relative in (default_step(eps, 2), default_step(eps, 1), *(part * eps ** (2 / 3) for part in _TINY)):
+                part = np.zeros(self.x.size)
+                part[some] = (_ODD * relative * scale * away(self.x.size))[some]
+                right, left = (
+                    np.reshape(np.asarray(run.evaluate((self.x + way * part).reshape(run.x0.shape)), np.float64), -1)
+                    for way in (1, -1)
+                )
+                change, due = (right - left) / 2, part[some] @ n
+                if not np.isfinite(change).all():
+                    return
+                rounding = 4 * eps * np.fmax(np.abs(right), np.abs(self.f0)) + by_x
+                allowed = part[some] @ (_RIPPLE * np.abs(n) + bar) + 2 * rounding
+                if (np.abs(change - due) <= allowed).all():
+                    return
+                slopes.append(change / relative)
+                height = max(height, float(np.abs(change - due).max()))
+                clear.append(np.abs(change) > 10 * rounding)
+            tiny = np.array(slopes[-len(_TINY) :])
+            alike = np.ptp(tiny, axis=0) <= 0.1 * np.abs(tiny).max(axis=0)
+            self.rippled = bool((alike & np.array(clear[-len(_TINY) :]).all(axis=0)).any())
+        if not self.noise:
+            self.noise_sought = True
+            self.noise = max(self.estimate(), self._hidden_float32())
+        if height <= _AS_NOISE * float(np.abs(self.f0).max(initial=0.0)):  # so small that it is taken for noise
+            self.rippled, self.noise = False, max(self.noise, height)
+        if self.rippled or not self.noise:
+            self.verdict[some] = INCONCLUSIVE
+
     def _unsure(self, index: Integers) -> Integers:
         return np.asarray(index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)])
 
@@ -297,7 +377,8 @@ class Ladder:
         eps = run.eps
         found = estimate_noise(on_unit_scale, np.zeros(run.x0.shape), bounds=room)  # type: ignore[arg-type]
         run.eps = eps
-        return _NOISE * found.noise if found.status == OK else 0.0
+        noise = _NOISE * found.noise if found.status == OK else 0.0
+        return noise if math.isfinite(noise) else 0.0
 
     def _hidden_float32(self) -> float:
         """The noise of values in float32 that short steps do not change."""
@@ -306,7 +387,8 @@ class Ladder:
         coarse = in_float32(value) and in_float32(self.f0)
         with np.errstate(over="ignore"):  # a short number, as 1.0, is no sign of float32
             coarse = coarse and bool((value != self.f0).any() or (self.f0.astype(np.float16) != self.f0).any())
-        return FLOAT32 * float(np.abs(value).max()) if coarse else 0.0
+        size = float(np.abs(value).max())
+        return FLOAT32 * size if coarse and math.isfinite(size) else 0.0
 
     def _clipped(self, x: Float) -> Float:
         return x if self.limits is None else np.clip(x, *self.limits)
@@ -333,7 +415,7 @@ class Ladder:
     def _steepness(self, index: Integers) -> Float:
         """How steep fun is a little away from x0, to the steeper side, (count, m); 0 where that cannot be told."""
         x, f0 = self.x[index], self.f0
-        h = taken(x, NEARBY * self.scale[index])
+        h = taken(x, NEARBY * np.where(x == 0, np.minimum(self.scale[index], 1.0), self.scale[index]))
         steep = np.zeros((index.size, f0.size))
         inside = h != 0
         if self.limits is not None:
