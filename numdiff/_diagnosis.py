@@ -256,12 +256,9 @@ class Diagnosis:
         """Whether fun's derivative changes with x: that of a linear function does not, right or wrong."""
         ladder = self.ladder
         run, step = ladder.run, _BESIDE * ladder.scale * away(len(self.a))
-        try:
-            right, left = (
-                np.asarray(run.evaluate(self._inside(ladder.x + way * step).reshape(run.x0.shape))) for way in (1, -1)
-            )
-        except Exception:  # it was fine at x0, and that is what is checked
-            return False
+        right, left = (
+            np.asarray(run.evaluate(self._inside(ladder.x + way * step).reshape(run.x0.shape))) for way in (1, -1)
+        )
         up, down = right - np.asarray(run.f0), left - np.asarray(run.f0)
         return bool(np.abs(up + down).max() > 1e-6 * max(np.abs(up).max(), np.abs(down).max()))
 
@@ -303,10 +300,7 @@ class Diagnosis:
         shape = run.x0.shape
         if there is None:
             return False
-        try:
-            scale = ladder.scale.reshape(shape)
-            expected = differentiate(run.fun, other.reshape(shape), False, x_scale=scale, args=run.args)
-        except Exception:  # it was fine at and beside x0, and that is what is checked
-            return False
+        scale = ladder.scale.reshape(shape)
+        expected = differentiate(run.fun, other.reshape(shape), False, x_scale=scale, args=run.args)
         run.nfev += expected.run.nfev
         return bool(np.abs(there - expected.rows).max() <= 1e-4 * np.abs(expected.rows).max())

@@ -15,7 +15,7 @@ from ._check_options import Options
 from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
-from ._forward import Forward, forward
+from ._forward import FINEST, Forward, forward
 from ._function import bind, describe
 from ._ladder import METHODS, Ladder, scale_of
 from ._parameters import Parameters
@@ -102,8 +102,13 @@ class Examination:
         )
         try:
             done = self._examine()
+            if options.tell:
+                count = run.x0.size if options.index is None else options.index.size
+                options.tell(count, count)
         except _BudgetSpentError:
             self.spent = done = True
+        finally:
+            options.close()
         if done is False:  # the most common end, and no more than that is done for it
             return GradientReport("agree", [], None, "", self.notes, "full", run.nfev, self.njev, self._rows)
         if self.spent:
@@ -124,7 +129,8 @@ class Examination:
             return True
         self.a = found
         begun = None
-        plain = options.index is None and self.limits is None and self.most is None and self.noise == 0.0
+        by_forward = options.atol is None and options.rtol >= FINEST and options.tell is None
+        plain = by_forward and options.index is None and self.limits is None and self.most is None and self.noise == 0.0
         if plain and not self.directional:
             flat = run.x0.reshape(-1)
             begun = forward(run, found, None, flat, scale_of(flat), options.rtol)

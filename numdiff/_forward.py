@@ -23,7 +23,7 @@ Integers = NDArray[np.intp]
 
 _STEP: Final = EPS**0.5
 _FINE: Final = 4.0  # times rtol
-_FINEST: Final = 1e-7
+FINEST: Final = 1e-7  # rtol: forward differences settle nothing that is finer
 _ROUNDING: Final = 4.0  # times the precision of fun's values
 FLOAT32: Final = 0.3 * float(np.finfo(np.float32).eps)  # standard deviation of rounding, relative
 
@@ -72,7 +72,7 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
         bar = (rounding / h)[:, None]
         steep = np.abs(rows)
         settled = np.abs(a - rows) <= rtol * steep + bar
-        settled &= bar <= _FINE * max(rtol, _FINEST) * steep  # with more, an error of that size would pass
+        settled &= bar <= _FINE * max(rtol, FINEST) * steep  # with more, an error of that size would pass
         if eps == EPS and in_float32(run.f0) and in_float32(kept) and (kept != run.f0).any():
             found.noise = FLOAT32 * size
         if not _straight(run, index, h, rows, steep, rounding):

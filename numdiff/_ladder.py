@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ._difference import Run
 from ._differentiate import Found, differentiate
-from ._forward import FLOAT32, Forward, away, forward, in_float32
+from ._forward import FINEST, FLOAT32, Forward, away, forward, in_float32
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
@@ -32,6 +32,7 @@ METHODS: Final = ("", "forward", "central", "richardson", "one-sided")
 FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 
 _FINE_CENTRAL: Final = 1e-5  # of the size
+_FINE: Final = 10.0  # times rtol, of the size
 _BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
 _LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, up to 1, where |x| is so small that nothing can be told
@@ -106,14 +107,24 @@ class Ladder:
         chosen = np.arange(len(self.a)) if index is None else index
         chosen = chosen[~self.checked[chosen]]
         self.checked[chosen] = True
+        total = chosen.size
         if chosen.size and not self.noise:
-            chosen = self._forward(chosen) if begun is None else self.take_forward(chosen, begun)
+            if begun is not None:
+                chosen = self.take_forward(chosen, begun)
+            elif self.tell:
+                parts = []
+                for begin in range(0, total, _AT_ONCE):
+                    parts.append(self._forward(chosen[begin : begin + _AT_ONCE]))
+                    self.tell(min(begin + _AT_ONCE, total) - sum(part.size for part in parts), total)
+                chosen = np.concatenate(parts)
+            else:
+                chosen = self._forward(chosen)
         if chosen.size and not self.noise:  # values in float32 were found out
             chosen = self._central(chosen)
         for begin in range(0, chosen.size, _AT_ONCE):
             self._richardson(chosen[begin : begin + _AT_ONCE])
             if self.tell:
-                self.tell(min(begin + _AT_ONCE, chosen.size), chosen.size)
+                self.tell(total - chosen.size + min(begin + _AT_ONCE, chosen.size), total)
         if chosen.size:
             self._doubts(chosen)
             if not self.straight:
@@ -136,8 +147,9 @@ class Ladder:
         self.n[index], self.step[index], self.rung[index] = found.rows, found.h[:, None], FORWARD_RUNG
         self.bar[index] = found.bars(self.run)
         self.verdict[index] = AGREE
-        self.noise, self.straight = found.noise, self.straight and found.straight
-        doubtful = index if found.noise else index[:0] if found.doubtful is None else index[found.doubtful]
+        self.noise, self.straight = max(self.noise, found.noise), self.straight and found.straight
+        fine = self.atol is not None or self.rtol < FINEST
+        doubtful = index if found.noise or fine else index[:0] if found.doubtful is None else index[found.doubtful]
         self.verdict[doubtful] = INCONCLUSIVE
         return doubtful
 
@@ -150,7 +162,7 @@ class Ladder:
             size = self._sizes()[index]
             smooth = np.abs(before - n) <= 4 * before_bar + bar + 1e-5 * np.abs(n)
             near = np.abs(a - n) <= tolerance(a, n, bar, self.rtol, None)
-            fine = bar <= _FINE_CENTRAL * size
+            fine = bar <= min(_FINE_CENTRAL, _FINE * self.rtol) * size
         self.straight &= bool(smooth.all())
         settled = (smooth & near & fine & (self.flag[index] == 0)).all(axis=1)
         if self.atol is not None:

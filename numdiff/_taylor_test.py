@@ -107,7 +107,7 @@ def taylor_test(
     51 calls of fun, at x0 and at 50 steps, each half the one before. The slope is fitted to the eight shortest whose
     remainder is well above rounding and noise: an error of the gradient shows where its share of the remainder there is
     larger than that of the curvature; a smaller one passes. A linear function leaves no remainder (slope inf, "agree"),
-    a quadratic one 2 exactly. Slopes that are neither about 1 nor above 1.8 are "inconclusive". N. Boumal, An introduction
+    a quadratic one 2 exactly. Other slopes are "inconclusive". N. Boumal, An introduction
     to optimization on smooth manifolds (2023), section 4.8.
 
     Examples

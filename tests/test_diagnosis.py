@@ -153,3 +153,15 @@ def test_the_gradient_of_a_linear_function_is_not_called_stale():
     slopes = RNG.normal(size=8)
     report = gradcheck(lambda x: slopes @ x, lambda x: slopes + slopes**2 - 0.3, X)
     assert (report.verdict, report.kind) == ("disagree", None)
+
+
+def test_what_fun_raises_while_a_guess_is_tested_passes_through():
+    """Whether jac is that of another point is asked 5 % away."""
+
+    def fun(x):
+        if abs(x[0] - 1) > 0.03:
+            raise ArithmeticError("too far")
+        return float(np.exp(x).sum())
+
+    with pytest.raises(ArithmeticError, match="too far"):
+        gradcheck(fun, lambda x: np.array([3.3, 1.2]), [1.0, 2.0])

@@ -1,7 +1,9 @@
 """gradcheck: verdicts, tolerances, shapes, points, messages. Evaluation counts are exact."""
 
 import json
+import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +61,15 @@ def test_rtol_and_atol():
     assert gradcheck(wave, jac, X, rtol=0.01)
     assert gradcheck(wave, jac, X, atol=0.1)
     assert gradcheck(wave, jac, X, atol=1e-6).verdict == "disagree"
+
+
+@pytest.mark.parametrize("options", [{"rtol": 1e-10}, {"rtol": 1e-10, "atol": 0.0}, {"rtol": 1e-9, "atol": 1e-9}])
+def test_a_fine_tolerance_is_kept(options):
+    """Forward differences know a derivative to 1e-7 at best."""
+    for offset in (1e-7, 1e-8):
+        report = gradcheck(wave, lambda x, c=offset: wave_grad(x) * (1 + c), X, **options)
+        assert report.verdict == "disagree"
+    assert gradcheck(wave, wave_grad, X, **options).verdict != "disagree"
 
 
 def test_where_scipys_absolute_error_misleads():
@@ -370,14 +381,42 @@ def test_assert_gradient():
         assert_gradient(wave, lambda x: -wave_grad(x), X)
 
 
-def test_progress():
+def test_progress(counted):
     seen = []
     gradcheck(wave, lambda x: -wave_grad(x), np.resize(X, 100) + 0.1, mode="full", progress=lambda *at: seen.append(at))
-    assert seen == [(64, 100), (100, 100)]
+    assert seen == sorted(seen)
+    assert seen[-1] == (100, 100)
+    assert len(seen) > 2
+    seen.clear()
+    fun = counted(lambda x: x @ x)
+    x = np.linspace(1.0, 2.0, 100)
+    assert gradcheck(fun, lambda x: 2 * x, x, mode="full", progress=lambda *at: seen.append(at))
+    assert seen == [(64, 100), (100, 100), (100, 100)]
+    assert fun.nfev == 100 + 2 + 2  # forward, and one step back for each 64
+
+
+def test_tqdm_is_closed(monkeypatch):
+    closed = []
+
+    class Bar:
+        def __init__(self, desc):
+            self.total = self.n = 0
+
+        def refresh(self):
+            pass
+
+        def close(self):
+            closed.append((self.n, self.total))
+
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(tqdm=Bar))
+    assert gradcheck(wave, wave_grad, X, progress=True)
+    with pytest.raises(ZeroDivisionError):
+        gradcheck(lambda x: 1 / 0, wave_grad, X, progress=True)
+    assert closed == [(6, 6), (0, 0)]
 
 
 def test_tqdm_is_named_where_it_is_missing(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(ImportError, match=r"needs tqdm.*the extra \"progress\""):
         gradcheck(wave, wave_grad, X, progress=True)
 
@@ -393,6 +432,8 @@ def test_tqdm_is_named_where_it_is_missing(monkeypatch):
         ({"directions": np.zeros(6)}, ValueError, "`directions` must be finite, and none"),
         ({"progress": 3}, TypeError, "`progress` must be True, False or callable"),
         ({"noise": -1.0}, ValueError, "`noise`"),
+        ({"indices": [0], "mode": "directional"}, ValueError, "`indices` are for components one by one"),
+        ({"indices": [0], "directions": 2}, ValueError, "`indices` are for components one by one"),
     ],
 )
 def test_messages(options, error, message):
