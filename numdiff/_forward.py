@@ -88,6 +88,11 @@ def in_float32(values: Any) -> bool:
     return bool(np.all(np.float32(values) == values))
 
 
+def in_float16(values: Float) -> bool:
+    with np.errstate(over="ignore"):
+        return bool((values.astype(np.float16) == values).all())
+
+
 def _straight(run: Run, index: Integers | None, h: Float, rows: Float, steep: Float, rounding: float) -> bool:
     """Whether one step back, along all of these components, is what the forward differences say; else a kink."""
     part = h * away(h.size)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ._difference import Run
 from ._differentiate import Found, differentiate
-from ._forward import FINEST, FLOAT32, Forward, away, forward, in_float32
+from ._forward import FINEST, FLOAT32, Forward, away, forward, in_float16, in_float32
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
@@ -397,8 +397,8 @@ class Ladder:
         x = self._clipped(self.x + NEARBY * self.scale * away(self.x.size))
         value = np.reshape(np.asarray(self.run.evaluate(x.reshape(self.run.x0.shape)), np.float64), -1)
         coarse = in_float32(value) and in_float32(self.f0)
-        with np.errstate(over="ignore"):  # a short number, as 1.0, is no sign of float32
-            coarse = coarse and bool((value != self.f0).any() or (self.f0.astype(np.float16) != self.f0).any())
+        # A short number, as 1.0, is no sign of float32.
+        coarse = coarse and (bool((value != self.f0).any()) or not in_float16(self.f0))
         size = float(np.abs(value).max())
         return FLOAT32 * size if coarse and math.isfinite(size) else 0.0
 

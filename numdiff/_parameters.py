@@ -52,7 +52,8 @@ class Parameters:
         given = dict(leaves(value)) if is_tree(value) else {"": value}
         paths = [leaf.path for leaf in self.leaves]
         if set(given) != set(paths):
-            return f"({', '.join(given)})", f"({', '.join(paths)})"
+            found = f"({', '.join(given)})" if is_tree(value) else f"{np.shape(value)}, not a tree,"
+            return found, f"({', '.join(paths)})"
         parts = []
         for leaf in self.leaves:
             part = _rows(given[leaf.path], leaf.shape, m, scalar)

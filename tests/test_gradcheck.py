@@ -388,9 +388,9 @@ def test_progress(counted):
     assert seen[-1] == (100, 100)
     assert len(seen) > 2
     seen.clear()
-    fun = counted(lambda x: x @ x)
+    fun = counted(lambda x: float((x - 1.5).sum()))
     x = np.linspace(1.0, 2.0, 100)
-    assert gradcheck(fun, lambda x: 2 * x, x, mode="full", progress=lambda *at: seen.append(at))
+    assert gradcheck(fun, np.ones_like, x, mode="full", progress=lambda *at: seen.append(at))
     assert seen == [(64, 100), (100, 100), (100, 100)]
     assert fun.nfev == 100 + 2 + 2  # forward, and one step back for each 64
 
