@@ -68,7 +68,7 @@ class Options:
             self.given = given.astype(np.float64).reshape(-1, x0.size)
             if not np.isfinite(self.given).all() or not self.given.any(axis=1).all():
                 raise ValueError("`directions` must be finite, and none of them all 0")
-        self.seed = rng
+        self.seed = rng if isinstance(rng, int) and rng >= 0 else _generator(rng)
         self.noise = 0.0 if noise is None else as_noise(noise)  # None: to be estimated
         self.strict = bool(strict)
         self.tell, self.close = _progress(progress)
@@ -76,6 +76,15 @@ class Options:
     @cached_property
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"`rng` must be an integer >= 0, a numpy.random.Generator or None; it is {describe(rng)}"
+        ) from error
 
 
 def _tolerance(name: str, value: Any) -> float:

@@ -76,6 +76,8 @@ class Examination:
         """fun and jac at x0: the derivative as jac has it, (n, m), or the shape that it has and the one due."""
         run = self.run
         self.f0 = run.f0 = run.evaluate(run.x0.copy())
+        if run.m == 0:
+            raise ValueError("`fun` must return at least one value; it returned an empty array")
         return self._jac_at(run.x0.copy())
 
     def _jac_at(self, x: Float) -> Float | tuple[str, str]:
@@ -167,16 +169,20 @@ class Examination:
         """fun differs at one point: measure by how much."""
         values = [np.reshape(self.f0, -1), np.reshape(again, -1)]
         if not np.isfinite(values).all():
-            return  # nothing can be told here anyway
+            if not np.array_equal(*values, equal_nan=True):
+                self._differs("not finite, now and then")
+            return
         values += [np.reshape(self.run.evaluate(self.run.x0.copy()), -1) for _ in range(8)]
         with np.errstate(all="ignore"):
             scatter = _CAUTION * float(np.nanmax(np.std(values, axis=0), initial=0.0))
         self.f0 = self.run.f0 = np.mean(values, axis=0) if self.run.m != 1 else float(np.mean(values))
         self.noise = max(self.noise or 0.0, scatter)
-        size = f"standard deviation {scatter / _CAUTION:.2g}"
+        self._differs(f"standard deviation {scatter / _CAUTION:.2g}")
+
+    def _differs(self, size: str) -> None:
         text = f"fun returns different values at one point ({size}): seed it, if it is random"
         self.notes.append(text)
-        warnings.warn(text, RuntimeWarning, stacklevel=6)
+        warnings.warn(text, RuntimeWarning, stacklevel=7)
 
     def _by_directions(self) -> None:
         ladder, options = self.ladder, self.options
@@ -272,7 +278,8 @@ class Examination:
             self.notes.append("the gradient is wrong along a direction, but no single component stands out")
         if self.everywhere:
             self.notes.append("more components are wrong than are named: these are a sample")
-        if ladder.noise and not any("different values" in note for note in self.notes):
+        told = self.options.noise or 0.0
+        if ladder.noisy and ladder.noise > told and not any("different values" in note for note in self.notes):
             self.notes.append(f"fun is noisy: its values scatter by about {ladder.noise:.1g}")
         kind, diagnosis = (self._diagnose() if word == "disagree" else None) or (None, "")
         wrong = [self._index(int(i), int(r)) for i, r in wrong_at]
@@ -319,7 +326,7 @@ class Examination:
             self.begun = None
         ladder = self.ladder
         for i, r in itertools.product(np.flatnonzero(ladder.checked), range(ladder.a.shape[1])):
-            a, n, bar = ladder.a[i, r], ladder.n[i, r], ladder.bar[i, r]
+            a, n, bar = ladder.a[i, r], ladder.shown(int(i), r), ladder.bar[i, r]
             with np.errstate(all="ignore"):
                 allowed, apart = tolerance(a, n, bar, self.options.rtol, self.options.atol), abs(a - n)
             place = int(ladder.verdict[i, r])

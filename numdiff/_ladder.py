@@ -93,6 +93,21 @@ class Ladder:
         """How much longer to make Richardson's bars: those of noise are long enough."""
         return 1.0 if self.noise else _BOLD
 
+    @property
+    def noisy(self) -> bool:
+        """Whether there is noise worth the name, more than rounding."""
+        return self._worth(self.noise)
+
+    def _worth(self, noise: float) -> bool:
+        return noise > _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0))
+
+    def shown(self, i: int, r: int) -> Any:
+        """The numerical derivative for the table; at a kink the slope that is nearer to what jac says."""
+        slopes = self.left[i, r], self.right[i, r]
+        if np.isnan(slopes).any():
+            return self.n[i, r]
+        return min(slopes, key=lambda slope: abs(slope - self.a[i, r]))
+
     def _begin(self) -> None:
         shape = self.a.shape
         self.n, self.bar, self.step = (np.full(shape, np.nan) for _ in range(3))
@@ -267,7 +282,7 @@ class Ladder:
         return np.asarray(against[bent.any(axis=1)])
 
     def _again_if_noisy(self, index: Integers, noise: float) -> None:
-        if noise > max(self.noise, _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0))):
+        if noise > self.noise and self._worth(noise):
             self.noise = noise
             again = self._open(index)
             for begin in range(0, again.size, _AT_ONCE):

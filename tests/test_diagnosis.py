@@ -202,3 +202,8 @@ def test_an_array_where_a_dict_is_due():
     report = gradcheck(lambda p: (p["w"] ** 2).sum(), lambda p: 2 * p["w"], {"w": X[:2]})
     assert report.kind == "shape"
     assert "(2,)" in report.diagnosis
+
+
+def test_components_are_missing():
+    report = gradcheck(lambda x: x @ x, lambda x: np.where((np.arange(8) > 3) & (np.arange(8) < 6), 0, 2 * x), X)
+    assert report.diagnosis == "components 4 to 5 of the gradient are missing: 0 where the derivative is not"

@@ -1,6 +1,7 @@
 """gradcheck: verdicts, tolerances, shapes, points, messages. Evaluation counts are exact."""
 
 import json
+import pickle
 import sys
 import warnings
 from types import SimpleNamespace
@@ -491,3 +492,51 @@ def test_kinks_that_central_differences_hide():
 def test_infinite_slopes_are_not_called_wrong():
     with np.errstate(all="ignore"):
         assert gradcheck(lambda x: np.sqrt(x).sum(), lambda x: 0.5 / np.sqrt(x), [0.0, 0.5]).verdict == "inconclusive"
+
+
+def test_a_function_of_no_values():
+    with pytest.raises(ValueError, match="`fun` must return at least one value"):
+        gradcheck(lambda x: np.zeros(0), lambda x: np.zeros((0, 2)), [1.0, 2.0])
+
+
+def test_a_subgradient_is_shown_beside_the_nearer_slope():
+    report = gradcheck(lambda x: abs(x[0]) + x[1], lambda x: np.array([0.3, 1.0]), [0.0, 1.0])
+    assert report
+    row = report.rows[0]
+    assert (row.name, row.verdict) == ("x[0]", "agree")
+    assert row.numerical == pytest.approx(1.0)
+    assert row.difference == pytest.approx(0.7)
+    assert "kink: slopes -1 and 1" in row.flag
+
+
+def test_notes_of_noise():
+    """Neither rounding nor noise that is known is news."""
+    assert gradcheck(wave, lambda x: -wave_grad(x), X).notes == []
+    assert gradcheck(wave, wave_grad, X, noise=1e-12).notes == []
+    rough = gradcheck(lambda x: wave(x) + 1e-8 * np.sin(1e12 * x.sum()), lambda x: -wave_grad(x), X)
+    assert any("fun is noisy" in note for note in rough.notes)
+
+
+def test_nan_at_the_second_call_is_told():
+    calls = []
+
+    def fun(x):
+        calls.append(0)
+        return np.nan if len(calls) == 2 else float(x @ x)
+
+    with pytest.warns(RuntimeWarning, match="different values at one point"):
+        report = gradcheck(fun, lambda x: 2 * x, X)
+    assert any("different values" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("rng", [-1, "a"])
+def test_rng_is_named(rng):
+    with pytest.raises((TypeError, ValueError), match="`rng` must be an integer >= 0"):
+        gradcheck(wave, wave_grad, X, rng=rng)
+
+
+def test_reports_can_be_pickled():
+    report = gradcheck(wave, lambda x: wave_grad(x), X)
+    again = pickle.loads(pickle.dumps(report))
+    assert str(again) == str(report)
+    assert again.rows == report.rows
