@@ -85,7 +85,8 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
 def in_float32(values: Any) -> bool:
     if isinstance(values, float):
         return float(np.float32(values)) == values  # float32 == float would compare in float32
-    return bool(np.all(np.float32(values) == values))
+    first = float(values.flat[0])
+    return float(np.float32(first)) == first and bool(np.all(np.float32(values) == values))
 
 
 def in_float16(values: Float) -> bool:
