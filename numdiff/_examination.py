@@ -169,7 +169,7 @@ class Examination:
         """fun differs at one point: measure by how much."""
         values = [np.reshape(self.f0, -1), np.reshape(again, -1)]
         if not np.isfinite(values).all():
-            if not np.array_equal(*values, equal_nan=True):
+            if not np.array_equal(values[0], values[1], equal_nan=True):
                 self._differs("not finite, now and then")
             return
         values += [np.reshape(self.run.evaluate(self.run.x0.copy()), -1) for _ in range(8)]

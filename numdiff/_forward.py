@@ -85,7 +85,7 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
 def in_float32(values: Any) -> bool:
     if isinstance(values, float):
         return float(np.float32(values)) == values  # float32 == float would compare in float32
-    first = float(values.flat[0])
+    first = float(next(iter(values.flat), 0.0))
     return float(np.float32(first)) == first and bool(np.all(np.float32(values) == values))
 
 

@@ -20,6 +20,7 @@ from ._forward import FINEST, FLOAT32, Forward, away, forward, in_float16, in_fl
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
+from ._ripple import ODD, ripple
 from ._scatter import scatter_along
 from ._stencils import CENTRAL
 from ._steps import EPS, default_step, taken
@@ -46,11 +47,8 @@ _KINK_STEP: Final = 1e-6  # of the scale of x: where a kink at x0 shows, and lit
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
 _MICRO_TESTS: Final = 8
-_ODD: Final = 0.7368  # times steps that would be powers of two: a function may have the period of all those
-_TINY: Final = (1.0, 0.6, 0.3)  # times eps^(2/3): the shortest steps at which a slope can be told
 _SHARE: Final = 0.01  # of the scale of x: about Richardson's step
 _AS_NOISE: Final = 1e-5  # of |fun|: ripples so small are noise
-_RIPPLE: Final = 1e-5  # of the change of fun: what a step may leave where it is smooth
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
 
@@ -170,7 +168,7 @@ class Ladder:
 
     def _central(self, index: Integers) -> Integers:
         before, before_bar = self.n[index].copy(), self.bar[index].copy()
-        found = self._differences("central", index, None, _ODD * default_step(self.run.eps or EPS, 2))
+        found = self._differences("central", index, None, ODD * default_step(self.run.eps or EPS, 2))
         self._take(index, found, CENTRAL_RUNG)
         n, bar, a = self.n[index], self.bar[index], self.a[index]
         with np.errstate(all="ignore"):
@@ -346,39 +344,20 @@ class Ladder:
         some = index[known]
         if not some.size:
             return
-        run, eps = self.run, self.run.eps or EPS
         with np.errstate(all="ignore"):
-            n, bar = (np.where(np.isfinite(value[some]), value[some], 0.0) for value in (self.n, self.bar))
-            by_x = EPS * (np.abs(self.x[some]) @ np.abs(n))
-            slopes, clear, height = [], [], 0.0
             step = np.where(self.rung == RICHARDSON_RUNG, self.step, np.inf).min(axis=1)
             scale = np.fmin(self.scale, step / _SHARE)  # a borrowed scale may be far too long
-            for relative in (default_step(eps, 2), default_step(eps, 1), *(part * eps ** (2 / 3) for part in _TINY)):
-                part = np.zeros(self.x.size)
-                part[some] = (_ODD * relative * scale * away(self.x.size))[some]
-                right, left = (
-                    np.reshape(np.asarray(run.evaluate((self.x + way * part).reshape(run.x0.shape)), np.float64), -1)
-                    for way in (1, -1)
-                )
-                change, due = (right - left) / 2, part[some] @ n
-                if not np.isfinite(change).all():
-                    return
-                rounding = 4 * eps * np.fmax(np.abs(right), np.abs(self.f0)) + by_x
-                allowed = part[some] @ (_RIPPLE * np.abs(n) + bar) + 2 * rounding
-                if (np.abs(change - due) <= allowed).all():
-                    return
-                slopes.append(change / relative)
-                height = max(height, float(np.abs(change - due).max()))
-                clear.append(np.abs(change) > 10 * rounding)
-            tiny = np.array(slopes[-len(_TINY) :])
-            alike = np.ptp(tiny, axis=0) <= 0.1 * np.abs(tiny).max(axis=0)
-            self.rippled = bool((alike & np.array(clear[-len(_TINY) :]).all(axis=0)).any())
+        found = ripple(self.run, some, scale, self.n[some], self.bar[some])
+        if found is None:
+            return
+        rippled, height = found
         if not self.noise:
             self.noise_sought = True
             self.noise = max(self.estimate(), self._hidden_float32())
         if height <= _AS_NOISE * float(np.abs(self.f0).max(initial=0.0)):  # so small that it is taken for noise
-            self.rippled, self.noise = False, max(self.noise, height)
-        if self.rippled or not self.noise:
+            rippled, self.noise = False, max(self.noise, height)
+        self.rippled |= rippled
+        if rippled or not self.noise:
             self.verdict[some] = INCONCLUSIVE
 
     def _unsure(self, index: Integers) -> Integers:
