@@ -48,7 +48,7 @@ NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep i
 _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
 _MICRO_TESTS: Final = 8
 _SHARE: Final = 0.01  # of the scale of x: about Richardson's step
-_AS_NOISE: Final = 1e-5  # of |fun|: ripples so small are noise
+_AS_NOISE: Final = 1e-6  # of |fun|: ripples so small are noise
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
 
