@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -78,16 +79,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         fun, jac, x0 = _named(asked.fun), _named(asked.jac), _point(asked.at)
-    except (ImportError, AttributeError, ValueError, TypeError, OSError) as error:
+    except (Exception, SystemExit) as error:  # whatever an import of the user's may raise
         parser.error(f"{type(error).__name__}: {error}")
     try:
         report = gradcheck(
             fun, jac, x0, mode=asked.mode, rtol=asked.rtol, atol=asked.atol, rng=asked.seed, strict=asked.strict
         )
-    except Exception:  # Python's own status for it is 1, which means "disagree" here
+    except (Exception, SystemExit):  # Python's own status for it may be 0 or 1, which are verdicts here
         traceback.print_exc()
         return BAD_USAGE
-    print(json.dumps(report.to_dict(), indent=1) if asked.json else report)
+    try:
+        print(json.dumps(report.to_dict(), indent=1) if asked.json else report, flush=True)
+    except BrokenPipeError:  # nobody reads on; nor shall Python's last flush fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT[report.verdict]
 
 

@@ -43,6 +43,8 @@ class Options:
         self.atol = None if atol is None else _tolerance("atol", atol)
         self.mode = mode
         self.index = None if indices is None else as_indices(indices, x0.shape)
+        if self.index is not None and (mode == "directional" or directions is not None):
+            raise ValueError('`indices` are for components one by one: not with mode="directional" or `directions`')
         if names is not None:
             names = [str(name) for name in np.asarray(names, object).reshape(-1)]
             if len(names) != x0.size:
@@ -66,14 +68,23 @@ class Options:
             self.given = given.astype(np.float64).reshape(-1, x0.size)
             if not np.isfinite(self.given).all() or not self.given.any(axis=1).all():
                 raise ValueError("`directions` must be finite, and none of them all 0")
-        self.seed = rng
+        self.seed = rng if isinstance(rng, int) and rng >= 0 else _generator(rng)
         self.noise = 0.0 if noise is None else as_noise(noise)  # None: to be estimated
         self.strict = bool(strict)
-        self.tell = _progress(progress)
+        self.tell, self.close = _progress(progress)
 
     @cached_property
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"`rng` must be an integer >= 0, a numpy.random.Generator or None; it is {describe(rng)}"
+        ) from error
 
 
 def _tolerance(name: str, value: Any) -> float:
@@ -86,13 +97,14 @@ def _tolerance(name: str, value: Any) -> float:
     return float(value)
 
 
-def _progress(progress: Any) -> Callable[[int, int], None] | None:
+def _progress(progress: Any) -> tuple[Callable[[int, int], None] | None, Callable[[], None]]:
+    """What to tell of progress, and what to call at the end."""
     if progress is None or progress is False:
-        return None
+        return None, lambda: None
     if progress is not True:
         if not callable(progress):
             raise TypeError(f"`progress` must be True, False or callable; it is {describe(progress)}")
-        return progress  # type: ignore[no-any-return]
+        return progress, lambda: None
     try:
         from tqdm import tqdm
     except ImportError as error:
@@ -102,7 +114,5 @@ def _progress(progress: Any) -> Callable[[int, int], None] | None:
     def show(done: int, total: int) -> None:
         bar.total, bar.n = total, done
         bar.refresh()
-        if done >= total:
-            bar.close()
 
-    return show
+    return show, bar.close

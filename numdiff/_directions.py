@@ -25,6 +25,7 @@ Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 _LEAST: Final = 0.05  # the share of a block's components that may weigh less than the others
+_REACH: Final = 1e-3  # of the median |x| of the block: how far each x moves at least, or the small ones go unseen
 _FLOOR: Final = 1e-8  # of |fun|: shares below drown in rounding
 _CLOSER: Final = 1e-4  # of the scale of x: where Richardson begins a second time, if the first tells too little
 _MARGINAL: Final = 100.0  # times the tolerance: a disagreement so small is measured again
@@ -68,7 +69,7 @@ class Directions:
     def weights(self, block: slice) -> Float:
         ladder = self.ladder
         w = np.zeros(ladder.x.size)
-        scale = ladder.scale[block]
+        scale = np.maximum(ladder.scale[block], _REACH * float(np.median(np.abs(ladder.x[block]))))
         with np.errstate(all="ignore"):
             share = np.sqrt((ladder.a[block] ** 2).sum(axis=1)) * scale
             some = share[np.isfinite(share) & (share > 0)]

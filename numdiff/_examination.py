@@ -15,12 +15,12 @@ from ._check_options import Options
 from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
-from ._forward import Forward, forward
+from ._forward import FINEST, Forward, forward
 from ._function import bind, describe
 from ._ladder import METHODS, Ladder, scale_of
 from ._parameters import Parameters
 from ._report import GradientReport, Row, flag_text
-from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, tolerance
+from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, tolerance
 
 Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -76,6 +76,8 @@ class Examination:
         """fun and jac at x0: the derivative as jac has it, (n, m), or the shape that it has and the one due."""
         run = self.run
         self.f0 = run.f0 = run.evaluate(run.x0.copy())
+        if run.m == 0:
+            raise ValueError("`fun` must return at least one value; it returned an empty array")
         return self._jac_at(run.x0.copy())
 
     def _jac_at(self, x: Float) -> Float | tuple[str, str]:
@@ -102,8 +104,13 @@ class Examination:
         )
         try:
             done = self._examine()
+            if options.tell:
+                count = run.x0.size if options.index is None else options.index.size
+                options.tell(count, count)
         except _BudgetSpentError:
             self.spent = done = True
+        finally:
+            options.close()
         if done is False:  # the most common end, and no more than that is done for it
             return GradientReport("agree", [], None, "", self.notes, "full", run.nfev, self.njev, self._rows)
         if self.spent:
@@ -124,7 +131,8 @@ class Examination:
             return True
         self.a = found
         begun = None
-        plain = options.index is None and self.limits is None and self.most is None and self.noise == 0.0
+        by_forward = options.atol is None and options.rtol >= FINEST and options.tell is None
+        plain = by_forward and options.index is None and self.limits is None and self.most is None and self.noise == 0.0
         if plain and not self.directional:
             flat = run.x0.reshape(-1)
             begun = forward(run, found, None, flat, scale_of(flat), options.rtol)
@@ -161,16 +169,20 @@ class Examination:
         """fun differs at one point: measure by how much."""
         values = [np.reshape(self.f0, -1), np.reshape(again, -1)]
         if not np.isfinite(values).all():
-            return  # nothing can be told here anyway
+            if not np.array_equal(values[0], values[1], equal_nan=True):
+                self._differs("not finite, now and then")
+            return
         values += [np.reshape(self.run.evaluate(self.run.x0.copy()), -1) for _ in range(8)]
         with np.errstate(all="ignore"):
             scatter = _CAUTION * float(np.nanmax(np.std(values, axis=0), initial=0.0))
         self.f0 = self.run.f0 = np.mean(values, axis=0) if self.run.m != 1 else float(np.mean(values))
         self.noise = max(self.noise or 0.0, scatter)
-        size = f"standard deviation {scatter / _CAUTION:.2g}"
+        self._differs(f"standard deviation {scatter / _CAUTION:.2g}")
+
+    def _differs(self, size: str) -> None:
         text = f"fun returns different values at one point ({size}): seed it, if it is random"
         self.notes.append(text)
-        warnings.warn(text, RuntimeWarning, stacklevel=6)
+        warnings.warn(text, RuntimeWarning, stacklevel=7)
 
     def _by_directions(self) -> None:
         ladder, options = self.ladder, self.options
@@ -229,7 +241,10 @@ class Examination:
         def close(one: Any, other: Any) -> bool:
             return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-5, atol=1e-8 * size)
 
-        if n > 1 and returned.size == m and close(returned.reshape(-1), ladder.n.sum(axis=0)):
+        off_diagonal = float(np.abs(ladder.n - np.diag(np.diagonal(ladder.n))).max(initial=0.0)) if n == m else 0.0
+        if n == m > 1 and close(returned.reshape(-1), np.diagonal(ladder.n)) and off_diagonal <= 1e-8 * size:
+            self.kind, said = "shape", "it is the diagonal of the Jacobian: fun works elementwise"
+        elif n > 1 and returned.size == m and close(returned.reshape(-1), ladder.n.sum(axis=0)):
             self.kind, said = "summed", "it is the derivative summed over its components"
         elif returned.shape == (n, m) and close(returned, ladder.n):
             self.kind, said = "transposed", "it is the Jacobian transposed"
@@ -253,12 +268,18 @@ class Examination:
         unsure = bool(((verdict == INCONCLUSIVE) & checked[:, None]).any()) or self.spent
         unsure |= any(d.verdict == INCONCLUSIVE and d.block not in self.settled for d in self.directions)
         failed = any(d.verdict == DISAGREE and not d.again for d in self.directions)
-        word = "disagree" if wrong_at.size or failed else "inconclusive" if unsure else "agree"
+        nothing = not (self.directions or (verdict[checked] != NOT_CHECKED).any()) and ladder.a.size > 0
+        if nothing:
+            self.notes.append("nothing was checked: `indices` is empty, or no component may move within `bounds`")
+        if ladder.rippled:
+            self.notes.append("fun ripples more finely than the steps: what they say is not its derivative")
+        word = "disagree" if wrong_at.size or failed else "inconclusive" if unsure or nothing else "agree"
         if failed and not wrong_at.size and self.options.mode != "directional":
             self.notes.append("the gradient is wrong along a direction, but no single component stands out")
         if self.everywhere:
             self.notes.append("more components are wrong than are named: these are a sample")
-        if ladder.noise and not any("different values" in note for note in self.notes):
+        told = self.options.noise or 0.0
+        if ladder.noisy and ladder.noise > told and not any("different values" in note for note in self.notes):
             self.notes.append(f"fun is noisy: its values scatter by about {ladder.noise:.1g}")
         kind, diagnosis = (self._diagnose() if word == "disagree" else None) or (None, "")
         wrong = [self._index(int(i), int(r)) for i, r in wrong_at]
@@ -305,7 +326,7 @@ class Examination:
             self.begun = None
         ladder = self.ladder
         for i, r in itertools.product(np.flatnonzero(ladder.checked), range(ladder.a.shape[1])):
-            a, n, bar = ladder.a[i, r], ladder.n[i, r], ladder.bar[i, r]
+            a, n, bar = ladder.a[i, r], ladder.shown(int(i), r), ladder.bar[i, r]
             with np.errstate(all="ignore"):
                 allowed, apart = tolerance(a, n, bar, self.options.rtol, self.options.atol), abs(a - n)
             place = int(ladder.verdict[i, r])

@@ -23,7 +23,7 @@ Integers = NDArray[np.intp]
 
 _STEP: Final = EPS**0.5
 _FINE: Final = 4.0  # times rtol
-_FINEST: Final = 1e-7
+FINEST: Final = 1e-7  # rtol: forward differences settle nothing that is finer
 _ROUNDING: Final = 4.0  # times the precision of fun's values
 FLOAT32: Final = 0.3 * float(np.finfo(np.float32).eps)  # standard deviation of rounding, relative
 
@@ -47,6 +47,7 @@ class Forward:
     kept: Float
     doubtful: NDArray[np.bool_] | None  # None: all are settled
     noise: float  # of values that have no more digits than float32 has, whatever their type; else 0
+    straight: bool = True  # one step back is what they say
 
     def bars(self, run: Run) -> Float:
         f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
@@ -71,19 +72,26 @@ def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, 
         bar = (rounding / h)[:, None]
         steep = np.abs(rows)
         settled = np.abs(a - rows) <= rtol * steep + bar
-        settled &= bar <= _FINE * max(rtol, _FINEST) * steep  # with more, an error of that size would pass
+        settled &= bar <= _FINE * max(rtol, FINEST) * steep  # with more, an error of that size would pass
         if eps == EPS and in_float32(run.f0) and in_float32(kept) and (kept != run.f0).any():
             found.noise = FLOAT32 * size
         if not _straight(run, index, h, rows, steep, rounding):
-            found.doubtful = np.ones(count, bool)
+            found.doubtful, found.straight = np.ones(count, bool), False
         elif np.count_nonzero(settled) < settled.size:
             found.doubtful = np.asarray(~settled.all(axis=1))
     return found
 
 
 def in_float32(values: Any) -> bool:
-    same = np.float32(values) == values
-    return bool(same if isinstance(values, float) else np.all(same))
+    if isinstance(values, float):
+        return float(np.float32(values)) == values  # float32 == float would compare in float32
+    first = float(next(iter(values.flat), 0.0))
+    return float(np.float32(first)) == first and bool(np.all(np.float32(values) == values))
+
+
+def in_float16(values: Float) -> bool:
+    with np.errstate(over="ignore"):
+        return bool((values.astype(np.float16) == values).all())
 
 
 def _straight(run: Run, index: Integers | None, h: Float, rows: Float, steep: Float, rounding: float) -> bool:

@@ -58,7 +58,7 @@ def gradcheck(
     names : sequence of str, optional
         Of the components of the flat x0, for the table.
     indices : array of int, or mask of x0's shape, optional
-        Check these components of the flat x0 only; always "full".
+        Check these components of the flat x0 only; always "full", and not with `directions`.
     directions : int or array (k, n), default 3
         How many random directions for each block (each array of a dict); or the directions themselves.
     rng : int or numpy.random.Generator, default 0
@@ -73,7 +73,8 @@ def gradcheck(
     strict : bool
         At a kink any value between the two slopes passes as a subgradient; not if strict.
     progress : bool or callable ``progress(done, total)``, optional
-        Called after every 64 components that took a closer look; True: a bar by tqdm, extra "progress".
+        Called after every 64 components (or each direction) and at the end: how many are settled, of how many. That
+        takes one more call of fun for each 64. True: a bar by tqdm, extra "progress".
 
     Returns
     -------

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from ._difference import Run
 from ._differentiate import Found, differentiate
-from ._forward import FLOAT32, Forward, away, forward, in_float32
+from ._forward import FINEST, FLOAT32, Forward, away, forward, in_float16, in_float32
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
+from ._ripple import ODD, ripple
 from ._scatter import scatter_along
 from ._stencils import CENTRAL
-from ._steps import EPS, taken
+from ._steps import EPS, default_step, taken
 from ._verdict import AGREE, DISAGREE, INCONCLUSIVE, NOT_CHECKED, judge, sizes, tolerance
 
 Float = NDArray[np.float64]
@@ -32,6 +33,7 @@ METHODS: Final = ("", "forward", "central", "richardson", "one-sided")
 FORWARD_RUNG, CENTRAL_RUNG, RICHARDSON_RUNG, KINK_RUNG = 1, 2, 3, 4
 
 _FINE_CENTRAL: Final = 1e-5  # of the size
+_FINE: Final = 10.0  # times rtol, of the size
 _BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
 _LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, up to 1, where |x| is so small that nothing can be told
@@ -45,6 +47,8 @@ _KINK_STEP: Final = 1e-6  # of the scale of x: where a kink at x0 shows, and lit
 NEARBY: Final = 0.01  # of the scale of x: how far away fun is asked how steep it is
 _MICRO: Final = 1e-6  # of the scale of x: steps so short that they may see the inside of noise
 _MICRO_TESTS: Final = 8
+_SHARE: Final = 0.01  # of the scale of x: about Richardson's step
+_AS_NOISE: Final = 1e-6  # of |fun|: ripples so small are noise
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
 
 
@@ -79,12 +83,28 @@ class Ladder:
         self.scale = scale_of(self.x)
         self.f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
         self.noise_sought = noise > 0
+        self.straight, self.rippled = True, False
         self._begin()
 
     @property
     def bold(self) -> float:
         """How much longer to make Richardson's bars: those of noise are long enough."""
         return 1.0 if self.noise else _BOLD
+
+    @property
+    def noisy(self) -> bool:
+        """Whether there is noise worth the name, more than rounding."""
+        return self._worth(self.noise)
+
+    def _worth(self, noise: float) -> bool:
+        return noise > _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0))
+
+    def shown(self, i: int, r: int) -> Any:
+        """The numerical derivative for the table; at a kink the slope that is nearer to what jac says."""
+        slopes = self.left[i, r], self.right[i, r]
+        if np.isnan(slopes).any():
+            return self.n[i, r]
+        return min(slopes, key=lambda slope: abs(slope - self.a[i, r]))
 
     def _begin(self) -> None:
         shape = self.a.shape
@@ -100,16 +120,28 @@ class Ladder:
         chosen = np.arange(len(self.a)) if index is None else index
         chosen = chosen[~self.checked[chosen]]
         self.checked[chosen] = True
+        total = chosen.size
         if chosen.size and not self.noise:
-            chosen = self._forward(chosen) if begun is None else self.take_forward(chosen, begun)
+            if begun is not None:
+                chosen = self.take_forward(chosen, begun)
+            elif self.tell:
+                parts = []
+                for begin in range(0, total, _AT_ONCE):
+                    parts.append(self._forward(chosen[begin : begin + _AT_ONCE]))
+                    self.tell(min(begin + _AT_ONCE, total) - sum(part.size for part in parts), total)
+                chosen = np.concatenate(parts)
+            else:
+                chosen = self._forward(chosen)
         if chosen.size and not self.noise:  # values in float32 were found out
             chosen = self._central(chosen)
         for begin in range(0, chosen.size, _AT_ONCE):
             self._richardson(chosen[begin : begin + _AT_ONCE])
             if self.tell:
-                self.tell(min(begin + _AT_ONCE, chosen.size), chosen.size)
+                self.tell(total - chosen.size + min(begin + _AT_ONCE, chosen.size), total)
         if chosen.size:
             self._doubts(chosen)
+            if not self.straight:
+                self._doubt_ripples(chosen)
 
     # --- the two lower rungs ---
 
@@ -128,21 +160,23 @@ class Ladder:
         self.n[index], self.step[index], self.rung[index] = found.rows, found.h[:, None], FORWARD_RUNG
         self.bar[index] = found.bars(self.run)
         self.verdict[index] = AGREE
-        self.noise = found.noise
-        doubtful = index if found.noise else index[:0] if found.doubtful is None else index[found.doubtful]
+        self.noise, self.straight = max(self.noise, found.noise), self.straight and found.straight
+        fine = self.atol is not None or self.rtol < FINEST
+        doubtful = index if found.noise or fine else index[:0] if found.doubtful is None else index[found.doubtful]
         self.verdict[doubtful] = INCONCLUSIVE
         return doubtful
 
     def _central(self, index: Integers) -> Integers:
         before, before_bar = self.n[index].copy(), self.bar[index].copy()
-        found = self._differences("central", index)
+        found = self._differences("central", index, None, ODD * default_step(self.run.eps or EPS, 2))
         self._take(index, found, CENTRAL_RUNG)
         n, bar, a = self.n[index], self.bar[index], self.a[index]
         with np.errstate(all="ignore"):
             size = self._sizes()[index]
             smooth = np.abs(before - n) <= 4 * before_bar + bar + 1e-5 * np.abs(n)
             near = np.abs(a - n) <= tolerance(a, n, bar, self.rtol, None)
-            fine = bar <= _FINE_CENTRAL * size
+            fine = bar <= min(_FINE_CENTRAL, _FINE * self.rtol) * size
+        self.straight &= bool(smooth.all())
         settled = (smooth & near & fine & (self.flag[index] == 0)).all(axis=1)
         if self.atol is not None:
             settled[:] = False
@@ -207,6 +241,7 @@ class Ladder:
 
     def _doubts(self, index: Integers) -> None:
         """Before anything but "agree" is said: is fun noisy, is there a kink, is the derivative just small?"""
+        self._from_zero(index)
         if self._open(index).size and not self.noise_sought:
             self.noise_sought = True
             self._again_if_noisy(index, max(self.estimate(), self._hidden_float32()))
@@ -220,7 +255,9 @@ class Ladder:
             self._look_for_kink(int(i))
         unsure = self._unsure(index)
         if unsure.size:
-            self.steep[unsure] = self._steepness(unsure)
+            with np.errstate(all="ignore"):  # only a claim of 0, as at a minimum, needs another size than its own
+                claimed_zero = np.abs(self.a[unsure]) <= self.bar[unsure]
+            self.steep[unsure] = np.where(claimed_zero, self._steepness(unsure), 0.0)
             self._judge(unsure)
         self._elsewhere(index)
 
@@ -243,7 +280,7 @@ class Ladder:
         return np.asarray(against[bent.any(axis=1)])
 
     def _again_if_noisy(self, index: Integers, noise: float) -> None:
-        if noise > max(self.noise, _NOISY * (self.run.eps or EPS) * float(np.abs(self.f0).max(initial=0.0))):
+        if noise > self.noise and self._worth(noise):
             self.noise = noise
             again = self._open(index)
             for begin in range(0, again.size, _AT_ONCE):
@@ -274,6 +311,55 @@ class Ladder:
                     array[unsure[against]] = old[against]
         self.verdict[flat & (self.verdict == INCONCLUSIVE)] = AGREE  # both zero, wherever one looks
 
+    def _from_zero(self, index: Integers) -> None:
+        """An x of 0 has no scale of its own, and that of the others may be far too long: 1 may be better."""
+        again = self._open(index)
+        again = again[(self.x[again] == 0) & (self.scale[again] > 1)]
+        if again.size:
+            arrays: tuple[NDArray[Any], ...] = (self.n, self.bar, self.step, self.flag, self.rung, self.verdict)
+            before = [array[again].copy() for array in arrays]
+            self._take(again, self._differences("richardson", again, np.minimum(self.scale, 1.0)), RICHARDSON_RUNG)
+            self._judge(again)
+            verdict, old = self.verdict[again], before[-1]
+            with np.errstate(all="ignore"):
+                finer = self.bar[again] * np.abs(before[0]) < before[1] * np.abs(self.n[again])
+            keep = (old == AGREE) | ((verdict == INCONCLUSIVE) & ~finer) | ((verdict == old) & ~finer)
+            for array, value in zip(arrays, before, strict=True):
+                array[again] = np.where(keep, value, array[again])
+            self.scale[again[(verdict != INCONCLUSIVE).all(axis=1)]] = 1.0
+
+    def _doubt_ripples(self, index: Integers) -> None:
+        """Where forward differences saw that fun is not smooth, and nothing later has told why: ask once more.
+
+        A ripple finer than the steps of the higher rungs, or of their period, is not in the differences of these.
+        Steps to both sides along all components, of no power of two, must give what the differences say. If not, and
+        the shortest of them agree on another slope, that is the derivative; where they do not agree it is noise.
+        """
+        known = (self.verdict[index] == AGREE) | (self.verdict[index] == DISAGREE)
+        known = (known & ((self.flag[index] & Flag.kink) == 0)).any(axis=1)
+        if self.limits is not None:
+            reach = default_step(self.run.eps or EPS, 2) * self.scale[index]
+            lb, ub = (limit[index] for limit in self.limits)
+            known &= (self.x[index] - reach >= lb) & (self.x[index] + reach <= ub)
+        some = index[known]
+        if not some.size:
+            return
+        with np.errstate(all="ignore"):
+            step = np.where(self.rung == RICHARDSON_RUNG, self.step, np.inf).min(axis=1)
+            scale = np.fmin(self.scale, step / _SHARE)  # a borrowed scale may be far too long
+        found = ripple(self.run, some, scale, self.n[some], self.bar[some])
+        if found is None:
+            return
+        rippled, height = found
+        if not self.noise:
+            self.noise_sought = True
+            self.noise = max(self.estimate(), self._hidden_float32())
+        if height <= _AS_NOISE * float(np.abs(self.f0).max(initial=0.0)):  # so small that it is taken for noise
+            rippled, self.noise = False, max(self.noise, height)
+        self.rippled |= rippled
+        if rippled or not self.noise:
+            self.verdict[some] = INCONCLUSIVE
+
     def _unsure(self, index: Integers) -> Integers:
         return np.asarray(index[(self.verdict[index] == INCONCLUSIVE).any(axis=1)])
 
@@ -297,16 +383,18 @@ class Ladder:
         eps = run.eps
         found = estimate_noise(on_unit_scale, np.zeros(run.x0.shape), bounds=room)  # type: ignore[arg-type]
         run.eps = eps
-        return _NOISE * found.noise if found.status == OK else 0.0
+        noise = _NOISE * found.noise if found.status == OK else 0.0
+        return noise if math.isfinite(noise) else 0.0
 
     def _hidden_float32(self) -> float:
         """The noise of values in float32 that short steps do not change."""
         x = self._clipped(self.x + NEARBY * self.scale * away(self.x.size))
         value = np.reshape(np.asarray(self.run.evaluate(x.reshape(self.run.x0.shape)), np.float64), -1)
         coarse = in_float32(value) and in_float32(self.f0)
-        with np.errstate(over="ignore"):  # a short number, as 1.0, is no sign of float32
-            coarse = coarse and bool((value != self.f0).any() or (self.f0.astype(np.float16) != self.f0).any())
-        return FLOAT32 * float(np.abs(value).max()) if coarse else 0.0
+        # A short number, as 1.0, is no sign of float32.
+        coarse = coarse and (bool((value != self.f0).any()) or not in_float16(self.f0))
+        size = float(np.abs(value).max())
+        return FLOAT32 * size if coarse and math.isfinite(size) else 0.0
 
     def _clipped(self, x: Float) -> Float:
         return x if self.limits is None else np.clip(x, *self.limits)
@@ -333,7 +421,7 @@ class Ladder:
     def _steepness(self, index: Integers) -> Float:
         """How steep fun is a little away from x0, to the steeper side, (count, m); 0 where that cannot be told."""
         x, f0 = self.x[index], self.f0
-        h = taken(x, NEARBY * self.scale[index])
+        h = taken(x, NEARBY * np.where(x == 0, np.minimum(self.scale[index], 1.0), self.scale[index]))
         steep = np.zeros((index.size, f0.size))
         inside = h != 0
         if self.limits is not None:

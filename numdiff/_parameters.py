@@ -52,7 +52,8 @@ class Parameters:
         given = dict(leaves(value)) if is_tree(value) else {"": value}
         paths = [leaf.path for leaf in self.leaves]
         if set(given) != set(paths):
-            return f"({', '.join(given)})", f"({', '.join(paths)})"
+            found = f"({', '.join(given)})" if is_tree(value) else f"{np.shape(value)}, not a tree,"
+            return found, f"({', '.join(paths)})"
         parts = []
         for leaf in self.leaves:
             part = _rows(given[leaf.path], leaf.shape, m, scalar)
@@ -78,6 +79,8 @@ class Parameters:
 
 def _rows(value: Any, shape: tuple[int, ...], m: int, scalar: bool) -> Float | tuple[str, str]:
     """What jac returned for one array of x0: (size, m); or its shape and the one that is due."""
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == shape and m == 1:  # nearly always
+        return value.reshape(-1, 1).copy()
     if value is None:
         raise TypeError("`jac` returned None; did jac forget to return its value?")
     if hasattr(value, "toarray"):

@@ -107,6 +107,10 @@ class GradientReport:
         self._make_rows = rows
         self._rows: list[Row] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle: with the rows in place of what would build them."""
+        return {**vars(self), "_rows": self.rows, "_make_rows": list}
+
     def __bool__(self) -> bool:
         return self.verdict == "agree"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -43,4 +44,6 @@ def scatter_along(run: Run, i: int, scale: float, limits: Any) -> float:
         fitted = powers @ np.linalg.lstsq(powers, off, rcond=None)[0]
         found.append(float(np.sqrt(((off - fitted) ** 2).sum(axis=0) / (len(kept) - 3)).max()))
     narrow, wide = found
+    if not math.isfinite(narrow + wide):
+        return 0.0
     return max(narrow, wide) if wide < _ALIKE * narrow and narrow < _ALIKE * wide else 0.0

@@ -21,7 +21,7 @@ _STEPS: Final = 50  # 1/2, 1/4, ... of the scale of x
 _CLEAR: Final = 30.0  # times what rounding may make of the remainder
 _WINDOW: Final = 8  # steps: the shortest whose remainder is clear
 _LEAST: Final = 4
-_RIGHT, _WRONG = 1.8, 1.2
+_RIGHT, _WRONG = 1.8, (0.8, 1.2)
 _EXACT: Final = 1e-6  # of the linear term
 
 
@@ -105,9 +105,10 @@ def taylor_test(
     Notes
     -----
     51 calls of fun, at x0 and at 50 steps, each half the one before. The slope is fitted to the eight shortest whose
-    remainder is well above rounding: there an error of the gradient shows, however small beside the curvature. A linear
-    function leaves no remainder (slope inf, "agree"), a quadratic one 2 exactly. N. Boumal, An introduction to
-    optimization on smooth manifolds (2023), section 4.8.
+    remainder is well above rounding and noise: an error of the gradient shows where its share of the remainder there is
+    larger than that of the curvature; a smaller one passes. A linear function leaves no remainder (slope inf, "agree"),
+    a quadratic one 2 exactly. Other slopes are "inconclusive". N. Boumal, An introduction
+    to optimization on smooth manifolds (2023), section 4.8.
 
     Examples
     --------
@@ -143,15 +144,21 @@ def taylor_test(
         quiet = bool((remainder <= _CLEAR * floor).all())
         if not used.any() and quiet and (remainder[0] <= _EXACT * h[0] * linear or not remainder.any()):
             slope = math.inf
-    verdict = "agree" if slope >= _RIGHT else "disagree" if slope <= _WRONG else "inconclusive"
+    verdict = "agree" if slope >= _RIGHT else "disagree" if _WRONG[0] <= slope <= _WRONG[1] else "inconclusive"
     return TaylorTest(slope, verdict, h, remainder, used, run.nfev)
 
 
 def _slope(h: Float, remainder: Float, floor: Float) -> tuple[float, NDArray[np.bool_]]:
+    # What the shortest steps leave is noise of fun, rounding or more, if it does not fall.
+    floor = np.fmax(floor, float(np.max(remainder[-_WINDOW:], initial=0.0, where=np.isfinite(remainder[-_WINDOW:]))))
     clear = np.isfinite(remainder) & (remainder > _CLEAR * floor)
     noisy = np.flatnonzero(~clear & np.isfinite(remainder))
     last = int(noisy[0]) if noisy.size and clear[: noisy[0]].any() else len(h)  # beyond it a clear one is chance
-    chosen = np.flatnonzero(clear[:last])[-_WINDOW:]
+    with np.errstate(invalid="ignore"):
+        falling = remainder[1:last] < remainder[: last - 1]
+    rough = np.flatnonzero(~falling)  # growing as h shrinks, or not finite: no power of h yet
+    first = int(rough[-1]) + 1 if rough.size else 0
+    chosen = (first + np.flatnonzero(clear[first:last]))[-_WINDOW:]
     used = np.zeros(len(h), bool)
     if chosen.size < _LEAST:
         return math.nan, used

@@ -153,3 +153,57 @@ def test_the_gradient_of_a_linear_function_is_not_called_stale():
     slopes = RNG.normal(size=8)
     report = gradcheck(lambda x: slopes @ x, lambda x: slopes + slopes**2 - 0.3, X)
     assert (report.verdict, report.kind) == ("disagree", None)
+
+
+def test_what_fun_raises_while_a_guess_is_tested_passes_through():
+    """Whether jac is that of another point is asked 5 % away."""
+
+    def fun(x):
+        if abs(x[0] - 1) > 0.03:
+            raise ArithmeticError("too far")
+        return float(np.exp(x).sum())
+
+    with pytest.raises(ArithmeticError, match="too far"):
+        gradcheck(fun, lambda x: np.array([3.3, 1.2]), [1.0, 2.0])
+
+
+def test_the_diagonal_alone_is_a_shape():
+    report = gradcheck(np.sin, np.cos, [0.7, 1.9])
+    assert report.kind == "shape"
+    assert "the diagonal of the Jacobian" in report.diagnosis
+
+
+def test_exchanged_rows():
+    m = np.random.default_rng(0).normal(size=(4, 3))
+
+    def jac(x):
+        return np.cos(m @ x)[:, None] * m
+
+    x = np.array([0.3, 0.4, 0.5])
+    exchanged = gradcheck(lambda x: np.sin(m @ x), lambda x: jac(x)[[1, 0, 2, 3]], x)
+    assert (exchanged.kind, exchanged.diagnosis) == ("permuted", "rows 0 and 1 are exchanged")
+    permuted = gradcheck(lambda x: np.sin(m @ x), lambda x: jac(x)[[2, 1, 3, 0]], x)
+    assert (permuted.kind, permuted.diagnosis) == ("permuted", "the rows 0, 2, 3 are permuted")
+
+
+def test_a_short_number_does_not_change_with_x():
+    report = gradcheck(lambda x: np.exp(x).sum(), lambda x: np.exp(x).astype(np.float16), X)
+    assert (report.verdict, report.kind) != ("disagree", "stale")
+    assert "does not change" not in report.diagnosis
+
+
+def test_one_number_is_any_factor():
+    m = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    report = gradcheck(lambda x: m @ x, lambda x: m + np.eye(2, 3) * [1, 0, 0], np.ones(3))
+    assert (report.kind, report.wrong) == ("isolated", [(0, 0)])
+
+
+def test_an_array_where_a_dict_is_due():
+    report = gradcheck(lambda p: (p["w"] ** 2).sum(), lambda p: 2 * p["w"], {"w": X[:2]})
+    assert report.kind == "shape"
+    assert "(2,)" in report.diagnosis
+
+
+def test_components_are_missing():
+    report = gradcheck(lambda x: x @ x, lambda x: np.where((np.arange(8) > 3) & (np.arange(8) < 6), 0, 2 * x), X)
+    assert report.diagnosis == "components 4 to 5 of the gradient are missing: 0 where the derivative is not"

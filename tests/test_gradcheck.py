@@ -1,7 +1,10 @@
 """gradcheck: verdicts, tolerances, shapes, points, messages. Evaluation counts are exact."""
 
 import json
+import pickle
+import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +62,15 @@ def test_rtol_and_atol():
     assert gradcheck(wave, jac, X, rtol=0.01)
     assert gradcheck(wave, jac, X, atol=0.1)
     assert gradcheck(wave, jac, X, atol=1e-6).verdict == "disagree"
+
+
+@pytest.mark.parametrize("options", [{"rtol": 1e-10}, {"rtol": 1e-10, "atol": 0.0}, {"rtol": 1e-9, "atol": 1e-9}])
+def test_a_fine_tolerance_is_kept(options):
+    """Forward differences know a derivative to 1e-7 at best."""
+    for offset in (1e-7, 1e-8):
+        report = gradcheck(wave, lambda x, c=offset: wave_grad(x) * (1 + c), X, **options)
+        assert report.verdict == "disagree"
+    assert gradcheck(wave, wave_grad, X, **options).verdict != "disagree"
 
 
 def test_where_scipys_absolute_error_misleads():
@@ -370,14 +382,42 @@ def test_assert_gradient():
         assert_gradient(wave, lambda x: -wave_grad(x), X)
 
 
-def test_progress():
+def test_progress(counted):
     seen = []
     gradcheck(wave, lambda x: -wave_grad(x), np.resize(X, 100) + 0.1, mode="full", progress=lambda *at: seen.append(at))
-    assert seen == [(64, 100), (100, 100)]
+    assert seen == sorted(seen)
+    assert seen[-1] == (100, 100)
+    assert len(seen) > 2
+    seen.clear()
+    fun = counted(lambda x: float((x - 1.5).sum()))
+    x = np.linspace(1.0, 2.0, 100)
+    assert gradcheck(fun, np.ones_like, x, mode="full", progress=lambda *at: seen.append(at))
+    assert seen == [(64, 100), (100, 100), (100, 100)]
+    assert fun.nfev == 100 + 2 + 2  # forward, and one step back for each 64
+
+
+def test_tqdm_is_closed(monkeypatch):
+    closed = []
+
+    class Bar:
+        def __init__(self, desc):
+            self.total = self.n = 0
+
+        def refresh(self):
+            pass
+
+        def close(self):
+            closed.append((self.n, self.total))
+
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(tqdm=Bar))
+    assert gradcheck(wave, wave_grad, X, progress=True)
+    with pytest.raises(ZeroDivisionError):
+        gradcheck(lambda x: 1 / 0, wave_grad, X, progress=True)
+    assert closed == [(6, 6), (0, 0)]
 
 
 def test_tqdm_is_named_where_it_is_missing(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(ImportError, match=r"needs tqdm.*the extra \"progress\""):
         gradcheck(wave, wave_grad, X, progress=True)
 
@@ -393,6 +433,8 @@ def test_tqdm_is_named_where_it_is_missing(monkeypatch):
         ({"directions": np.zeros(6)}, ValueError, "`directions` must be finite, and none"),
         ({"progress": 3}, TypeError, "`progress` must be True, False or callable"),
         ({"noise": -1.0}, ValueError, "`noise`"),
+        ({"indices": [0], "mode": "directional"}, ValueError, "`indices` are for components one by one"),
+        ({"indices": [0], "directions": 2}, ValueError, "`indices` are for components one by one"),
     ],
 )
 def test_messages(options, error, message):
@@ -450,3 +492,51 @@ def test_kinks_that_central_differences_hide():
 def test_infinite_slopes_are_not_called_wrong():
     with np.errstate(all="ignore"):
         assert gradcheck(lambda x: np.sqrt(x).sum(), lambda x: 0.5 / np.sqrt(x), [0.0, 0.5]).verdict == "inconclusive"
+
+
+def test_a_function_of_no_values():
+    with pytest.raises(ValueError, match="`fun` must return at least one value"):
+        gradcheck(lambda x: np.zeros(0), lambda x: np.zeros((0, 2)), [1.0, 2.0])
+
+
+def test_a_subgradient_is_shown_beside_the_nearer_slope():
+    report = gradcheck(lambda x: abs(x[0]) + x[1], lambda x: np.array([0.3, 1.0]), [0.0, 1.0])
+    assert report
+    row = report.rows[0]
+    assert (row.name, row.verdict) == ("x[0]", "agree")
+    assert row.numerical == pytest.approx(1.0)
+    assert row.difference == pytest.approx(0.7)
+    assert "kink: slopes -1 and 1" in row.flag
+
+
+def test_notes_of_noise():
+    """Neither rounding nor noise that is known is news."""
+    assert gradcheck(wave, lambda x: -wave_grad(x), X).notes == []
+    assert gradcheck(wave, wave_grad, X, noise=1e-12).notes == []
+    rough = gradcheck(lambda x: wave(x) + 1e-8 * np.sin(1e12 * x.sum()), lambda x: -wave_grad(x), X)
+    assert any("fun is noisy" in note for note in rough.notes)
+
+
+def test_nan_at_the_second_call_is_told():
+    calls = []
+
+    def fun(x):
+        calls.append(0)
+        return np.nan if len(calls) == 2 else float(x @ x)
+
+    with pytest.warns(RuntimeWarning, match="different values at one point"):
+        report = gradcheck(fun, lambda x: 2 * x, X)
+    assert any("different values" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("rng", [-1, "a"])
+def test_rng_is_named(rng):
+    with pytest.raises((TypeError, ValueError), match="`rng` must be an integer >= 0"):
+        gradcheck(wave, wave_grad, X, rng=rng)
+
+
+def test_reports_can_be_pickled():
+    report = gradcheck(wave, lambda x: wave_grad(x), X)
+    again = pickle.loads(pickle.dumps(report))
+    assert str(again) == str(report)
+    assert again.rows == report.rows

@@ -81,3 +81,35 @@ def test_as_a_program():
     assert done.returncode == 0
     for word in ("numdiff", "backend:", "compiler:", "NumPy:"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("text", ["def fun(:", "1 / 0", "import sys; sys.exit(0)"])
+def test_a_module_that_cannot_be_imported_is_no_verdict(text, tmp_path, monkeypatch, capsys):
+    (tmp_path / "broken_module.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["check", "broken_module:fun", "broken_module:jac", "--at", "1"])
+    assert left.value.code == 3
+    sys.modules.pop("broken_module", None)
+
+
+def test_an_empty_file_is_no_verdict(module, tmp_path):
+    (tmp_path / "x.npy").write_bytes(b"")
+    with pytest.raises(SystemExit) as left:
+        main(["check", f"{module}:fun", f"{module}:jac", "--at", str(tmp_path / "x.npy")])
+    assert left.value.code == 3
+
+
+def test_sys_exit_in_jac_is_no_verdict(module, capsys):
+    sys.path_importer_cache.clear()
+    found = __import__(module)
+    found.leaves = lambda x: sys.exit(0)
+    assert main(["check", f"{module}:fun", f"{module}:leaves", "--at", "1,2"]) == 3
+
+
+def test_closed_stdout_keeps_the_verdict(module, tmp_path):
+    command = f"{sys.executable} -m numdiff check {module}:fun {module}:jac --at 1,2"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -65,3 +65,25 @@ def test_what_is_shown():
     assert str(found).startswith("taylor_test: disagree, slope 1.00")
     assert repr(found).count("used") == found.used.sum() == 8
     assert len(found.h) == len(found.remainder) == 50
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-9, 1e-6])
+def test_tiny_noise(noise):
+    def fun(x):
+        return np.sin(x[0]) + noise * np.sin(1e15 * x[0])
+
+    assert taylor_test(fun, np.cos, [0.7]).verdict == "agree"
+    assert taylor_test(fun, lambda x: -np.cos(x), [0.7]).verdict == "disagree"
+
+
+def test_only_a_slope_of_one_is_a_disagreement():
+    def fun(x):
+        return np.exp(-1 / (1 - x[0] ** 2))
+
+    def jac(x):
+        return fun(x) * -2 * x / (1 - x**2) ** 2
+
+    with np.errstate(all="ignore"):
+        assert taylor_test(fun, jac, [0.999]).verdict != "disagree"
+    rough = taylor_test(lambda x: np.sin(x[0]) + 1e-3 * np.sin(1e15 * x[0]), np.cos, [0.7])
+    assert rough.verdict == "inconclusive"
