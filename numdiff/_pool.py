@@ -11,7 +11,7 @@ import os
 import pickle
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from ._moves import Moves
 from ._vectorized import Columns
 
 Float = NDArray[np.float64]
+Chunk = tuple[int, Moves, Float | None]
 
 _CHUNKS: Final = 4  # for each worker, of all the points of a round
 _AHEAD: Final = 2  # chunks for each worker that are sent at once
@@ -41,42 +42,55 @@ class Task:
     m: int
     x0: Float
 
-    def __call__(self, chunk: tuple[Moves, Float | None]) -> Float | Failure:
+    def __call__(self, chunk: Chunk) -> Outcome:
         """fun at the moves of a chunk, (k, m), or what it raised; of a vectorised fun the first value may be known."""
-        moves, first = chunk
+        number, moves, first = chunk
         begin, end = 0, len(moves)
         try:
             if isinstance(self.fun, Columns):
-                return self.fun.values(self.args, self.x0, moves, self.m, first, int)
+                return Outcome(number, self.fun.values(self.args, self.x0, moves, self.m, first, int))
             found = np.empty((end, self.m))
             for p in range(end):
                 begin, end = p, p + 1
                 found[p] = self.values(self.fun(moves.point(self.x0, p), *self.args))
-            return found
-        except Exception as error:
+            return Outcome(number, found)
+        except (Exception, SystemExit) as error:  # SystemExit would end a worker, and Pool.map wait for ever
             names = moves.describe(begin, self.x0.shape)
             if end - begin > 1:
                 names += f" to {moves.describe(end - 1, self.x0.shape)}"
-            error.add_note(f"numdiff: raised by `fun` where {names} was moved, in a worker")
-            return Failure.of(error)
+            return Outcome(number, None, error, f"numdiff: raised by `fun` where {names} was moved, in a worker")
 
 
 @dataclass
-class Failure:
-    """What fun raised, or if it cannot be pickled its text."""
+class Outcome:
+    """What came of a chunk: the values, or what fun raised and where."""
 
-    error: Exception
+    number: int
+    values: Float | None
+    error: BaseException | None = None
+    note: str = ""
 
-    @classmethod
-    def of(cls, error: Exception) -> Failure:
-        try:
-            again = pickle.loads(pickle.dumps(error))
-            if type(again) is type(error):
-                return cls(error)
-        except Exception:
-            pass
-        text = "".join(traceback.format_exception(error))
-        return cls(RuntimeError(f"`fun` raised {type(error).__name__} in a worker, which cannot be pickled:\n{text}"))
+    def get(self) -> Float:
+        if self.error is not None:
+            self.error.add_note(self.note)  # here, as an exception that says how it is pickled would lose it
+            raise self.error
+        assert self.values is not None
+        return self.values
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent; a RuntimeError in place of an exception that cannot be."""
+        error = self.error
+        if error is not None:
+            try:
+                same = type(pickle.loads(pickle.dumps(error))) is type(error)
+            except Exception:
+                same = False
+            if not same:
+                text = "".join(traceback.format_exception(error))
+                error = RuntimeError(
+                    f"`fun` raised {type(error).__name__}, which cannot be pickled, in a worker:\n{text}"
+                )
+        return {**vars(self), "error": error}
 
 
 def process_context() -> Any:
@@ -114,28 +128,30 @@ class Pool:
     def values(self, task: Task, moves: Moves, first: Float | None, done: Callable[[int], Any]) -> Float:
         """fun at the moves, (k, m); done(k) is told of k more."""
         size = max(1, math.ceil(len(moves) / (_CHUNKS * self.number)))
-        chunks: list[tuple[Moves, Float | None]]
-        chunks = [(moves.at(slice(begin, begin + size)), None) for begin in range(0, len(moves), size)]
-        if chunks:
-            chunks[0] = (chunks[0][0], first)
+        chunks: list[Chunk]
+        chunks = [
+            (number, moves.at(slice(begin, begin + size)), None if number else first)
+            for number, begin in enumerate(range(0, len(moves), size))
+        ]
         found = np.empty((len(moves), task.m))
-        for number, outcome in self._outcomes(task, chunks):
-            if isinstance(outcome, Failure):
-                raise outcome.error
-            begin = number * size
-            found[begin : begin + len(outcome)] = outcome
-            done(len(outcome))
+        for outcome in self._outcomes(task, chunks):
+            values, begin = outcome.get(), outcome.number * size
+            found[begin : begin + len(values)] = values
+            done(len(values))
         return found
 
-    def _outcomes(self, task: Task, chunks: list[tuple[Moves, Float | None]]) -> Iterator[tuple[int, Any]]:
-        """The number of each chunk and what came of it, as they come; of several failures only the first in order."""
+    def _outcomes(self, task: Task, chunks: list[Chunk]) -> Iterator[Outcome]:
+        """What came of each chunk, as they come; of several failures only the first in order."""
         if self.map is not None:
             with _pickling(task):
-                yield from enumerate(self.map(task, chunks))
+                yield from _in_order(self.map(task, chunks), len(chunks))
             return
+        if self.own or isinstance(self.executor, ProcessPoolExecutor):
+            with _pickling(task):  # before it is given to the executor, which can hang where this fails (Python 3.11)
+                pickle.dumps(task)
         todo = deque(range(len(chunks)))
         running: dict[Future[Any], int] = {}
-        failed: tuple[int, Any] | None = None
+        failed: Outcome | None = None
         broken = 0
         try:
             while todo or running:
@@ -148,12 +164,12 @@ class Pool:
                     for future in finished:
                         with _pickling(task):
                             outcome = future.result()
-                        number = running.pop(future)
-                        if not isinstance(outcome, Failure):
-                            yield number, outcome
-                        elif failed is None or number < failed[0]:
-                            failed = number, outcome
-                            todo = deque(each for each in todo if each < number)
+                        del running[future]
+                        if outcome.error is None:
+                            yield outcome
+                        elif failed is None or outcome.number < failed.number:
+                            failed = outcome
+                            todo = deque(each for each in todo if each < outcome.number)
                 except BrokenExecutor as error:
                     broken += 1
                     if not self.own or broken == _ATTEMPTS:
@@ -180,6 +196,24 @@ class Pool:
             f"worker processes ended abruptly {_ATTEMPTS} times in calls of `fun`. They cannot even begin where a "
             'script has no `if __name__ == "__main__":`, or where fun is defined in no file'
         )
+
+
+def _in_order(outcomes: Any, count: int) -> Iterator[Outcome]:
+    """Those of a map, which must be one for each chunk, in order."""
+    number = 0
+    if isinstance(outcomes, Iterable):
+        for outcome in outcomes:
+            if not isinstance(outcome, Outcome) or outcome.number != number:
+                break
+            number += 1
+            yield outcome
+        else:
+            if number == count:
+                return
+    raise TypeError(
+        "`workers` as a map must be of the form map(function, iterable) and return the results of all items of the "
+        f"iterable in their order; it returned {number} of {count}"
+    )
 
 
 def _number_of(executor: Executor) -> int:

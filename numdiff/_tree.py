@@ -82,8 +82,7 @@ class Tree:
     def _open(self, x0: Any) -> tuple[list[Any], list[str]]:
         """The leaves and their names; sets how a list of leaves is put together, and a tree taken apart."""
         if self.unpack and not any(map(is_tree, x0)):
-            self._build: Callable[[Any], Any] = tuple
-            self._take_apart: Callable[[Any], list[Any]] = self._arguments
+            self._spec: Any = None
             self._count = len(x0)
             return list(x0), [f"x0[{k}]" for k in range(len(x0))]
         try:
@@ -91,8 +90,14 @@ class Tree:
         except ImportError as error:
             raise missing("`x0` as a dict, list or tuple of arrays", "optree", "pytree") from error
         leaves, spec = optree.tree_flatten(x0, is_leaf=_is_array)
-        self._build, self._take_apart = spec.unflatten, spec.flatten_up_to
+        self._spec = spec  # and no method of it, as these cannot be pickled
         return list(leaves), [accessor.codify("x0") for accessor in spec.accessors()]
+
+    def _build(self, leaves: list[Any]) -> Any:
+        return tuple(leaves) if self._spec is None else self._spec.unflatten(leaves)
+
+    def _take_apart(self, value: Any) -> list[Any]:
+        return self._arguments(value) if self._spec is None else list(self._spec.flatten_up_to(value))
 
     def _arguments(self, value: Any) -> list[Any]:
         if not isinstance(value, tuple | list) or len(value) != self._count:
@@ -137,10 +142,7 @@ class Tree:
     def wrap(self, fun: Any) -> Callable[..., Any]:
         """fun as a function of the flat vector. fun's leaves are views of that vector."""
         fun, _ = bind(fun, (), None)
-        build, leaves = self._build, self._leaves
-        if self.unpack:
-            return lambda x, *args, **kwargs: fun(*build(leaves(x)), *args, **kwargs)
-        return lambda x, *args, **kwargs: fun(build(leaves(x)), *args, **kwargs)
+        return _OfVector(fun, self)
 
     def wrap_gradient(self, jac: Any) -> Callable[..., Any]:
         """jac, which returns a tree as x0 (or the flat vector), as a function from the flat vector to a flat one."""
@@ -178,6 +180,20 @@ class Tree:
         if not isinstance(bounds, tuple | list) or len(bounds) != 2:
             return bounds
         return self.option("lb", bounds[0]), self.option("ub", bounds[1])
+
+
+class _OfVector:
+    """fun of a tree as a function of the flat vector; can be pickled if fun can."""
+
+    def __init__(self, fun: Callable[..., Any], tree: Tree) -> None:
+        self.fun, self.tree = fun, tree
+
+    def __repr__(self) -> str:
+        return repr(self.fun)
+
+    def __call__(self, x: Float, *args: Any, **kwargs: Any) -> Any:
+        point = self.tree._build(self.tree._leaves(x))
+        return self.fun(*point, *args, **kwargs) if self.tree.unpack else self.fun(point, *args, **kwargs)
 
 
 def _is_array(value: Any) -> bool:
