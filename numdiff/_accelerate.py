@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import threading
-from functools import lru_cache
+import warnings
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from importlib import import_module
 from types import ModuleType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ._approx import approx_derivative, approx_fprime
 from ._check import check_derivative, check_grad
 from ._sparse import require_scipy
+from ._stops import switch
 
 KNOWN: Final = "1.17"  # the SciPy whose places these are, and with whose bits the tests compare
 
@@ -33,27 +36,42 @@ PLACES: Final = {
     "scipy.integrate._ivp.radau": ("group_columns",),
 }
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 _lock = threading.Lock()
-_users = 0  # accelerations that are not over
-_own: list[tuple[ModuleType, str, Any]] = []  # what SciPy held before the first of them
+_on: set[Acceleration] = set()  # those that are not over
+_places: list[tuple[ModuleType, str, Any, Any]] = []  # and what SciPy held before the first of them, and holds now
 
 
-def accelerate_scipy() -> Acceleration:
+def accelerate_scipy(on: bool = True) -> Acceleration:
     """SciPy's optimisers with numdiff's differences where they would use their own: the same iterates, in less time.
+
+    Parameters
+    ----------
+    on : bool
+        False: end all accelerations, whoever made them, and also those whose result was not kept.
 
     Returns
     -------
     Acceleration
         It is on from this call. Used as ``with numdiff.accelerate_scipy():`` it is over at the block's end, with
-        or without an exception; after a plain call, when its method ``undo()`` is called.
+        or without an exception; after a plain call, when its method ``undo()`` is called. As a decorator,
+        ``@numdiff.accelerate_scipy()``, it is on while the function runs, in every call.
 
     Raises
     ------
+    TypeError
+        on is no bool: the decorator without its parentheses.
     ImportError
         SciPy is not installed (the extra "sparse").
     RuntimeError
         A SciPy other than 1.17, or one whose functions are not where that has them, or are no longer its own. SciPy is
         left as it is.
+
+    Warns
+    -----
+    RuntimeWarning
+        At the end, where somebody else has put a function into one of the places meanwhile: that is left there.
 
     Notes
     -----
@@ -65,8 +83,11 @@ def accelerate_scipy() -> Acceleration:
     fun for all points at once, with steps that adapt from one Jacobian to the next.
 
     Iterates, results and evaluation counts are SciPy's bit for bit, but where SciPy's own are wrong: see
-    `approx_derivative`. It holds for the whole process, all threads. Several may be on at once, nested or in several
-    threads; SciPy is itself again when the last of them is over.
+    `approx_derivative`. The points of one Jacobian by "3-point" come in another order where some are one-sided, at a
+    bound: those last, which only a fun that keeps count of its calls can tell.
+
+    It holds for the whole process, all threads. Several may be on at once, nested or in several threads; SciPy is
+    itself again when the last of them is over.
 
     Examples
     --------
@@ -78,39 +99,66 @@ def accelerate_scipy() -> Acceleration:
     >>> np.array_equal(plain.x, faster.x), plain.nfev == faster.nfev
     (True, True)
     """
-    global _users
+    on = switch("on", on)
     require_scipy("accelerate_scipy")
+    acceleration = Acceleration()
+    if not on:
+        _end(None)
+        return acceleration
     with _lock:
-        if not _users:
-            _own[:] = _scipys_own()
-            for module, name, _ in _own:
-                setattr(module, name, FUNCTIONS[name])
-        _users += 1
-    return Acceleration()
+        if not _on:
+            _places[:] = [(module, name, own, FUNCTIONS[name]) for module, name, own in _scipys_own()]
+            for module, name, _, ours in _places:
+                setattr(module, name, ours)
+        _on.add(acceleration)
+    return acceleration
+
+
+def _end(acceleration: Acceleration | None) -> None:
+    """End one, or all (None); where that was the last, SciPy is itself again."""
+    foreign = []
+    with _lock:
+        was = bool(_on)
+        _on.difference_update(list(_on) if acceleration is None else [acceleration])
+        if was and not _on:
+            for module, name, own, ours in _places:
+                if getattr(module, name, None) is ours:
+                    setattr(module, name, own)
+                else:
+                    foreign.append(f"{module.__name__}.{name}")
+            _places.clear()
+    if foreign:
+        warnings.warn(
+            f"accelerate_scipy is over, and leaves in place what somebody else has put at {', '.join(foreign)}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 class Acceleration:
     """An acceleration of SciPy that is on; made by `accelerate_scipy`."""
 
     def __init__(self) -> None:
-        self._over = self._entered = False
+        self._entered = False
 
     def undo(self) -> None:
         """End it; a second call does nothing. SciPy is itself again when all accelerations are over."""
-        global _users
-        with _lock:
-            if self._over:
-                return
-            self._over = True
-            _users -= 1
-            if not _users:
-                for module, name, function in _own:
-                    setattr(module, name, function)
-                _own.clear()
+        _end(self)
+
+    def __call__(self, function: Function) -> Function:
+        """function with an acceleration of its own in every call; this one is over."""
+        self.undo()
+
+        @wraps(function)
+        def accelerated(*args: Any, **kwargs: Any) -> Any:
+            with accelerate_scipy():
+                return function(*args, **kwargs)
+
+        return accelerated  # type: ignore[return-value]
 
     def __enter__(self) -> Acceleration:
         with _lock:
-            if self._over or self._entered:
+            if self not in _on or self._entered:
                 raise RuntimeError("this acceleration has been used; call numdiff.accelerate_scipy() again")
             self._entered = True
         return self

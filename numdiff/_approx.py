@@ -210,7 +210,9 @@ def _difference(
     """J and the number of calls, by the kernels if they can, else one mapped point at a time."""
     stencil = FORWARD if method == "2-point" else CENTRAL
     mixed = method == "3-point" and one_sided is not None and bool(one_sided.any())
-    threads = isinstance(function.fun, Native) and isinstance(workers, int) and (workers == -1 or workers > 1)
+    threads = (
+        isinstance(function.fun, Native) and isinstance(workers, int | np.integer) and (workers == -1 or workers > 1)
+    )
     in_kernel = (
         method != "cs"
         and sparsity is None
@@ -316,7 +318,7 @@ def _steps(
         h = np.asarray(rel_step) * np.where(x0 >= 0, 1.0, -1.0) * np.abs(x0)
     else:
         return _default_steps(x0, f0, method)
-    taken = (x0 + h) - x0
+    taken = np.asarray(x0 + h, x0.dtype) - x0  # a point has the precision of x0
     if h.ndim == 0 and h.dtype == np.float64 == taken.dtype and np.count_nonzero(taken) == taken.size:
         steps = np.empty(x0.shape)
         steps.fill(h)

@@ -88,7 +88,8 @@ def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
     """`workers` as threads (None, a number above 1, or an Executor) and as what calls fun elsewhere."""
     if workers is None:
         return None, None
-    if isinstance(workers, int) and not isinstance(workers, bool):
+    if isinstance(workers, int | np.integer) and not isinstance(workers, bool):
+        workers = int(workers)
         if workers == 0 or workers < -1:
             raise ValueError(f"`workers` must be -1 or at least 1; it is {workers}")
         workers = (os.cpu_count() or 1) if workers == -1 else workers
@@ -114,5 +115,9 @@ def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
 def refuse(beside: str, **options: Any) -> None:
     """An error where one of these asks for something, beside what it cannot be had with."""
     for name, value in options.items():
-        if not (value is None or value is False or (isinstance(value, int) and value == 1 and name == "workers")):
+        if not (
+            value is None
+            or value is False
+            or (isinstance(value, int | np.integer) and value == 1 and name == "workers")
+        ):
             raise ValueError(f"`{name}` cannot be given with {beside}; it is {describe(value)}")

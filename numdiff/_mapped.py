@@ -38,7 +38,7 @@ class Function:
 
 def in_turn(workers: Any) -> bool:
     """Whether `workers` stands for no more than the built-in map, as SciPy's wrapper around it does too."""
-    if workers is None or workers is map or (isinstance(workers, int) and workers in (0, 1)):
+    if workers is None or workers is map or (isinstance(workers, int | np.integer) and workers in (0, 1)):
         return True
     wrapper = getattr(sys.modules.get("scipy._lib._util"), "MapWrapper", None)
     return wrapper is not None and isinstance(workers, wrapper) and workers._mapfunc is map

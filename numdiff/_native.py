@@ -193,8 +193,9 @@ def recognise(fun: Any) -> Any:
     global _last
     if type(fun) in _ORDINARY or type(fun) is Native:
         return fun
-    if fun is _last[0]:
-        return _last[1]
+    last = _last  # once: another thread may replace it
+    if fun is last[0]:
+        return last[1]
     if type(fun).__name__ in ("CPUDispatcher", "Dispatcher") and "numba" in sys.modules:
         from ._njit import Compiled
 

@@ -12,8 +12,9 @@ import numpy as np
 from ._function import changed_shape
 from ._native import NUMBERS, Native, StoppedError
 
-# By dispatcher: the address of the C function, and what keeps its code alive; not what would keep the dispatcher.
-_made: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
+# By dispatcher: the address of the C function, its code, and that of the @njit function that it was made from, which
+# recompile() replaces. They keep the C code alive, and must not keep the dispatcher.
+_made: WeakKeyDictionary[Any, tuple[int, Any, Any]] = WeakKeyDictionary()
 
 
 @cache
@@ -45,23 +46,25 @@ class Compiled(Native):
         if self.stopped is not None and self.stopped():
             raise StoppedError
         value = self.fun(x, *args, **kwargs)
-        if type(value) is float and _returned(self.fun) is _numba().types.float32:
+        if type(value) is float and _returned(_overload(self.fun)) is _numba().types.float32:
             return np.float32(value)  # a float as well for Python, and coarser
         return value
 
     def lowered(self, m: int, ndim: int) -> Native | None:
         if ndim != 1:
             return None
-        types, kind = _numba().types, _returned(self.fun)
+        types, overload = _numba().types, _overload(self.fun)
+        kind = _returned(overload)
         several = isinstance(kind, types.Array) and kind.ndim == 1 and kind.dtype is types.float64
         if not several and not (kind is types.float64 and m == 1):
             return None
-        if self.fun not in _made:
+        made = _made.get(self.fun)
+        if made is None or made[2] is not overload.library:
             numbers = types.CPointer(types.float64)
             signature = types.intc(types.intc, numbers, types.intc, numbers, types.voidptr)
-            made = _numba().cfunc(signature)(_numbers(self.fun) if several else _number(self.fun))
-            _made[self.fun] = made.address, made._library
-        found = _Lowered(NUMBERS, _made[self.fun][0], None, m, self.fun)
+            compiled = _numba().cfunc(signature)(_numbers(self.fun) if several else _number(self.fun))
+            made = _made[self.fun] = compiled.address, compiled._library, overload.library
+        found = _Lowered(NUMBERS, made[0], None, m, (self.fun, made))
         found.stopped = self.stopped
         return found
 
@@ -76,16 +79,21 @@ class _Lowered(Native):
 
     def watch(self, x: Any, status: int) -> None:
         if status:
-            later = np.size(self.kept(x))  # raises what the function raises
+            later = np.size(self.kept[0](x))  # raises what the function raises
             raise changed_shape(self.m or 1, later)
         super().watch(x, status)
 
 
-def _returned(fun: Any) -> Any:
-    """The type of fun's value at a C-contiguous array with one axis, once it was called there; None: unknown."""
+def _overload(fun: Any) -> Any:
+    """What numba made of fun for a C-contiguous array with one axis, once it was called there; None: unknown."""
     overload = fun.overloads.get((_point(),))
     if overload is None and len(fun.overloads) == 1 and not fun._can_compile:  # of a signature that was asked for
         (overload,) = fun.overloads.values()
+    return overload
+
+
+def _returned(overload: Any) -> Any:
+    """The type of its value."""
     return None if overload is None else overload.signature.return_type
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ._native import Native, StoppedError
 
+_MOST: Final = 64  # threads, or as many as there are cores: more would only wait for them
 _SHARE: Final = 2  # a piece is that part of what each thread would have to do of the rest
 _LEAST: Final = 4  # and not less than that part of what each has to do of all
 
@@ -28,7 +29,8 @@ def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int]
 
     This thread works as well, so that an Executor that is busy delays nothing.
     """
-    number = (os.cpu_count() or 1) if isinstance(workers, Executor) else workers
+    cores = os.cpu_count() or 1
+    number = cores if isinstance(workers, Executor) else min(workers, max(_MOST, cores))
     pieces = _cut(count, number)
     stop = Event()
     if isinstance(fun, Native):
@@ -51,17 +53,14 @@ def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int]
                 errors.append((begin, error))
 
     helpers = min(number, len(pieces)) - 1
-    waits: list[Callable[[], Any]]
-    if isinstance(workers, Executor):
-        futures = [workers.submit(drain) for _ in range(helpers)]
-        waits = [partial(_finish, future) for future in futures]
-    else:
-        waits = [_start(drain) for _ in range(helpers)]
+    waits: list[Callable[[], Any]] = []
     try:
+        for _ in range(helpers):
+            waits.append(partial(_finish, workers.submit(drain)) if isinstance(workers, Executor) else _start(drain))
         drain()
         for wait in waits:
             wait()
-    except BaseException:  # Ctrl-C, here
+    except BaseException:  # Ctrl-C, or a thread that cannot be started
         stop.set()
         for wait in waits:
             wait()

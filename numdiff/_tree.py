@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ._extra import missing
 from ._function import as_array, as_point, bind, describe
+from ._native import Native
 
 Float = NDArray[np.float64]
 
@@ -142,6 +143,8 @@ class Tree:
     def wrap(self, fun: Any) -> Callable[..., Any]:
         """fun as a function of the flat vector. fun's leaves are views of that vector."""
         fun, _ = bind(fun, (), None)
+        if type(fun) is Native:
+            raise TypeError("a native `fun` takes one array of float64: `x0` can be no tree, and `unpack` not True")
         return _OfVector(fun, self)
 
     def wrap_gradient(self, jac: Any) -> Callable[..., Any]:

@@ -64,13 +64,15 @@ class Problem:
 
 
 def flat(result):
-    """A result as comparable parts: arrays as bytes, sparse ones as dense; no times."""
+    """A result as comparable parts: arrays as bytes, sparse ones and operators as dense; no times."""
     if isinstance(result, dict):
-        return {name: flat(value) for name, value in result.items() if name not in ("execution_time", "hess_inv")}
+        return {name: flat(value) for name, value in result.items() if name != "execution_time"}
     if isinstance(result, tuple | list):
         return [flat(part) for part in result]
     if scipy.sparse.issparse(result):
         return type(result).__name__, result.toarray().tobytes()
+    if isinstance(result, scipy.sparse.linalg.LinearOperator):  # hess_inv of L-BFGS-B
+        return type(result).__name__, result.matmat(np.eye(result.shape[1])).tobytes()
     return result if isinstance(result, str | None) else np.asarray(result).tobytes()
 
 
@@ -298,6 +300,81 @@ def test_used_once():
         acceleration.__enter__()
     with pytest.raises(RuntimeError, match="accelerate_scipy.. again"), acceleration:
         pass
+
+
+def test_one_whose_result_was_dropped_can_be_ended():
+    numdiff.accelerate_scipy()
+    with numdiff.accelerate_scipy() as other:
+        numdiff.accelerate_scipy(False)
+        assert not is_on()
+        with numdiff.accelerate_scipy():
+            other.undo()  # was ended: nothing
+            assert is_on()
+    assert not is_on()
+    numdiff.accelerate_scipy(False)  # nothing is on
+    assert not is_on()
+    with pytest.raises(RuntimeError, match="accelerate_scipy.. again"), numdiff.accelerate_scipy(False):
+        pass
+
+
+def test_as_a_decorator():
+    @numdiff.accelerate_scipy()
+    def solve(start, depth):
+        """Mine."""
+        assert is_on()
+        if depth:
+            solve(start, depth - 1)
+            assert is_on()
+        return minimize(rosen, start, method="BFGS", options={"maxiter": 3})
+
+    assert not is_on()
+    assert (solve.__name__, solve.__doc__) == ("solve", "Mine.")
+    for _ in range(2):
+        assert flat(solve(START, depth=1)) == flat(minimize(rosen, START, method="BFGS", options={"maxiter": 3}))
+        assert not is_on()
+    with pytest.raises(TypeError, match="`on` must be True or False"):
+        numdiff.accelerate_scipy(solve)
+
+
+def by_undo():
+    return numdiff.accelerate_scipy().undo
+
+
+def by_block():
+    block = numdiff.accelerate_scipy().__enter__()
+    return lambda: block.__exit__(None, None, None)
+
+
+def by_false():
+    numdiff.accelerate_scipy()
+    return lambda: numdiff.accelerate_scipy(False)
+
+
+@pytest.mark.parametrize("way", [by_undo, by_block, by_false])
+def test_what_somebody_else_has_put_there_meanwhile_stays(way, monkeypatch):
+    name = "scipy.optimize._slsqp_py.approx_derivative"
+    place = tuple(name.rsplit(".", 1))
+    end = way()
+    monkeypatch.setattr(name, rosen)
+    with pytest.warns(RuntimeWarning, match=f"leaves in place what somebody else has put at {name}$"):
+        end()
+    here = held()
+    assert here[place] is rosen
+    assert all(here[other] is SCIPYS[other] for other in here if other != place)
+    with pytest.raises(RuntimeError, match="approx_derivative is not SciPy's function"):
+        numdiff.accelerate_scipy()
+    monkeypatch.undo()
+    setattr(sys.modules[place[0]], place[1], SCIPYS[place])
+
+
+def test_a_float32_start_whose_steps_would_be_lost():
+    # SciPy's epsilon, 1.5e-8, is lost at float32 points: a gradient of 0, "terminated successfully" at the start
+    start = np.array([-1.2, 1.0, 0.9, 1.1, 1.3], np.float32)
+    assert minimize(rosen, start, method="BFGS").nit == 0
+    with numdiff.accelerate_scipy():
+        found = minimize(rosen, start, method="BFGS")
+    assert found.nit > 5
+    assert found.fun < 0.15 * rosen(start)
 
 
 class Stop(BaseException):

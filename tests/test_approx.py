@@ -192,6 +192,17 @@ def test_longdouble_differences_keep_their_digits():
     assert abs(value[0] - np.e) < 1e-12
 
 
+@pytest.mark.parametrize("method", ["2-point", "3-point"])
+@pytest.mark.parametrize("step", [{"abs_step": np.float64(1.5e-8)}, {"abs_step": np.full(3, 1e-9)}, {"rel_step": 1e-9}])
+def test_a_step_that_is_lost_at_float32_points_is_replaced_by_the_default(step, method):
+    # SciPy: 0, or nan and a warning
+    x0 = np.array([0.5, -1.25, 3.0], np.float32)
+    fun = np.square
+    expected = numdiff.approx_derivative(fun, x0, method=method)
+    np.testing.assert_array_equal(numdiff.approx_derivative(fun, x0, method=method, **step), expected)
+    np.testing.assert_allclose(expected, np.diag(2 * x0), rtol=1e-3)
+
+
 @pytest.mark.parametrize("f32", [lambda x: np.float32(x @ x), lambda x: (x * x).astype(np.float32)])
 def test_functions_in_float32_with_float64_x0(f32):
     # SciPy's step, and differences of the same float32 numbers; SciPy rounds them to float32 once more

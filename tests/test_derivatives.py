@@ -88,6 +88,18 @@ def test_jacobian(method, counted):
     assert np.allclose(jacobian(lambda w: A @ w[:, 0] ** 2, W, method=method), 2 * A * x0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("method", [*METHODS, "richardson"])
+def test_a_jacobian_of_no_values(method):
+    for options in (
+        {},
+        {"bounds": (0.0, 3.0)},
+        {"bounds": ([1.0, -3.0], 3.0)},
+        {"order": None if method == "complex" else 2},
+    ):
+        found = jacobian(lambda x: [], [1.0, 2.0], method=method, full_output=True, **options)
+        assert found.value.shape == found.error.shape == found.flag.shape == (0, 2)
+
+
 def test_f0_saves_a_call_where_it_is_needed(counted):
     x0 = np.array([0.3, 0.7])
     for method, calls in (("forward", 2), ("backward", 2), ("central", 4)):

@@ -24,6 +24,7 @@ import pytest
 from scipy import LowLevelCallable
 
 import numdiff
+from numdiff import _ranges
 from numdiff._native import Native
 
 DOUBLE_P = ctypes.POINTER(ctypes.c_double)
@@ -383,6 +384,18 @@ def test_c_functions_of_a_number_stay_python_callables():
     assert abs(numdiff.derivative(sin, 1.0, vectorized=False) - np.cos(1.0)) < 1e-9
 
 
+@pytest.mark.parametrize("x0", [(np.ones(1), np.ones(2)), {"a": 1.0, "b": np.ones(2)}])
+def test_no_trees(x0):
+    pytest.importorskip("optree")
+    fun = Callback(smooth).pointer
+    message = "a native `fun` takes one array of float64: `x0` can be no tree, and `unpack` not True"
+    for derivative in (numdiff.gradient, numdiff.hessian, numdiff.gradient_descent):
+        with pytest.raises(TypeError, match=message):
+            derivative(fun, x0)
+    with pytest.raises(TypeError, match=message):
+        numdiff.gradient(fun, (0.3, 0.4), unpack=True)
+
+
 def test_a_status_stops_and_x0_stays():
     seen = []
 
@@ -609,8 +622,72 @@ def test_writes_in_threads():
     np.testing.assert_allclose(numdiff.gradient(Callback(negated).pointer, x0, workers=2), 2 * x0, atol=1e-8)
 
 
+@pytest.mark.parametrize("executor", [False, True])
+def test_a_thread_that_cannot_be_started_stops_the_others(executor, monkeypatch):
+    # user_data may be gone as soon as the error is out
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    begun, over, late = threading.Event(), threading.Event(), []
+
+    def fun(x):
+        begun.set()
+        late.append(over.is_set())
+        return float(x[0])
+
+    started = []
+
+    class Executor(ThreadPoolExecutor):
+        def submit(self, *args):
+            refuse()
+            return super().submit(*args)
+
+    def refuse():
+        if started:
+            begun.wait(60)
+            raise RuntimeError("no more")
+        started.append(1)
+
+    def start(*args, start=_ranges._thread.start_new_thread):
+        if not executor:
+            refuse()
+        return start(*args)
+
+    pointer = Callback(fun).pointer
+    monkeypatch.setattr(_ranges._thread, "start_new_thread", start)
+    with Executor(4) as pool:
+        with pytest.raises(RuntimeError, match="no more"):
+            numdiff.gradient(pointer, np.ones(20000), workers=pool if executor else 4)
+        over.set()
+    assert started == [1]
+    assert len(late) < 20000
+    assert not any(late)
+
+
+def test_threads_are_bounded(monkeypatch):
+    started = []
+
+    def start(*args, start=_ranges._thread.start_new_thread):
+        started.append(1)
+        return start(*args)
+
+    monkeypatch.setattr(_ranges._thread, "start_new_thread", start)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    x0, fun = np.ones(5000), Callback(lambda x: float(x[0] + x[-1])).pointer
+    np.testing.assert_array_equal(numdiff.gradient(fun, x0, workers=10**6), np.r_[1.0, np.zeros(4998), 1.0])
+    assert 40 < len(started) < 64
+    monkeypatch.setattr(os, "cpu_count", lambda: 100)
+    started.clear()
+    numdiff.gradient(fun, x0, workers=10**6)
+    assert 64 < len(started) < 100
+
+
 def test_wrong_workers():
     fun = Callback(smooth).pointer
+    for number in (np.int64(2), np.uint8(2)):
+        np.testing.assert_array_equal(numdiff.gradient(fun, X, workers=number), numdiff.gradient(smooth, X))
+        found = numdiff.approx_derivative(fun, X, workers=number)
+        np.testing.assert_array_equal(found, numdiff.approx_derivative(smooth, X))
+    with pytest.raises(ValueError, match="`workers` must be -1 or at least 1; it is -2$"):
+        numdiff.gradient(fun, X, workers=np.int64(-2))
     for workers, error in ((0, ValueError), (-2, ValueError), (2.0, TypeError), (True, TypeError), ("2", TypeError)):
         with pytest.raises(error, match="`workers`"):
             numdiff.gradient(fun, X, workers=workers)
@@ -709,6 +786,22 @@ def test_njit_in_single_precision_is_seen(numba):
     found = numdiff.gradient(fun, [2.0, 5.0], full_output=True)
     np.testing.assert_allclose(found.value, [5.0, 2.0], rtol=1e-3)
     assert (found.flag == numdiff.Flag.low_precision).all()
+
+
+GLOBAL = 2.0
+
+
+def test_njit_compiled_again(numba, monkeypatch):
+    # a global is a constant of the code until recompile(), numba's way to change it
+    fun = numba.njit(lambda x: GLOBAL * x[0] * x[1])
+    gradient, x0 = numdiff.grad(fun), np.array([3.0, 5.0])
+    np.testing.assert_allclose(gradient(x0), [10.0, 6.0], rtol=1e-9)
+    monkeypatch.setitem(globals(), "GLOBAL", 10.0)
+    np.testing.assert_allclose(gradient(x0), [10.0, 6.0], rtol=1e-9)
+    fun.recompile()
+    for found in (gradient(x0), numdiff.gradient(fun, x0), numdiff.gradient(fun, x0, workers=2)):
+        np.testing.assert_allclose(found, [50.0, 30.0], rtol=1e-9)
+    np.testing.assert_allclose(numdiff.hessian(fun, x0), [[0.0, 10.0], [10.0, 0.0]], atol=1e-6)
 
 
 def test_njit_exceptions_pass_through(numba):

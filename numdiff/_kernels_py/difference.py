@@ -132,7 +132,7 @@ def difference(
             if not np.isfinite(results[k]).all():
                 remarks |= _remarks(results[k], row, span)
         if kept is not None:
-            kept[k, :-1] = np.reshape(earlier, (-1, m))
+            kept[k, :-1] = np.reshape(earlier, (len(earlier), m))
             kept[k, -1] = fx
         k += 1
         if earlier:
