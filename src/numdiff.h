@@ -248,7 +248,7 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
  *   hessian  (count, count)
  *
  * One call for each pair of one-sided coordinates, two for any other. To do one coordinate again with another step,
- * let it be index[0], and the range [0, 1). */
+ * let it be index[0], and the range [0, 1). On a stop these entries are undefined. */
 int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                      ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
 
