@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._bounds import as_bounds
 from ._compressed import jacobian as sparse_jacobian
 from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
-from ._function import as_gradient, as_point, bind, describe
-from ._native import recognise
+from ._function import as_gradient, as_point, bind, describe, recognise_gradient
+from ._native import Native
 from ._plan import StepOptions
 from ._ranges import as_workers, check_no_workers
 from ._result import DerivativeResult, Flag
@@ -142,8 +142,8 @@ def hessian(
     array([[ 4., -1.],
            [-1.,  6.]])
     """
-    jac = recognise(jac)
     tree = as_tree(x0)
+    jac = recognise_gradient(jac, x0 if tree is None else tree.x0)
     if tree is not None:
         check_jac(jac)
         x0, (rel_step, abs_step, x_scale, bounds) = tree.x0, tree.options(rel_step, abs_step, x_scale, bounds)
@@ -303,6 +303,11 @@ class GradientCalls:
         return as_gradient(self.jac(x, *args), self.shape)
 
 
+def gradient_calls(jac: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """jac as `GradientCalls`, or as what C calls itself."""
+    return jac.gradient_at(shape) if isinstance(jac, Native) else GradientCalls(jac, shape)
+
+
 def _from_gradient(
     jac: Any,
     x0: ArrayLike,
@@ -320,7 +325,7 @@ def _from_gradient(
     check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
-    gradient = GradientCalls(bound, point.shape)
+    gradient = gradient_calls(bound, point.shape)
     found = differentiate(
         gradient, x0, False, kind,
         rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,

@@ -14,7 +14,7 @@ from . import _difference
 from ._bounds import as_bounds
 from ._derivatives import OPTIONS
 from ._differentiate import check_options, differentiate, method_of
-from ._function import as_gradient, as_point, bind, describe, one_number
+from ._function import as_gradient, as_point, bind, describe, one_number, recognise_gradient
 from ._result import Flag
 from ._tree import Tree, as_tree
 
@@ -46,6 +46,7 @@ def as_start(x0: Any, fun: Any, jac: Any) -> Start:
     point, moderate = as_point(x0) if tree is None else (tree.x0, tree.moderate)
     if point.size == 0:
         raise ValueError("`x0` must have at least one component; it has none")
+    jac = recognise_gradient(jac, point)
     if tree is None:
         return Start(point, moderate, fun, jac, _restored, None)
     if fun is not None:

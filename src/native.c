@@ -63,3 +63,10 @@ int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *
     }
     return ND_OK;
 }
+
+int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *context)
+{
+    nd_natives *natives = context;
+    int status = fx == NULL ? ND_OK : nd_call_native(n, x, 1, fx, &natives->value);
+    return status != ND_OK || g == NULL ? status : nd_call_native(n, x, n, *g, &natives->gradient);
+}

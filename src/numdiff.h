@@ -93,6 +93,14 @@ typedef struct nd_native {
 /* The nd_function of an nd_native, which may write into x no more than any other. n and m fit into an int. */
 int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native);
 
+/* A native function and its gradient, for a descent; value is not read where none is asked for. */
+typedef struct nd_natives {
+    nd_native value, gradient;
+} nd_natives;
+
+/* The nd_objective of an nd_natives. */
+int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *natives);
+
 /* A difference formula, as data:
  *
  *     f' = sum_j weights[j] f(x + offsets[j] h) / (scale ((x + offsets[size-1] h) - (x + offsets[0] h)))
@@ -263,7 +271,7 @@ typedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g
 
 /* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop.
  * Where it may change the memory that slope points to, it moves the gradient from there to g first, and slope too. */
-typedef int (*nd_observer)(void *context);
+typedef int (*nd_observer)(void *observer_context);
 
 /* Why a descent ended. The values are part of numdiff's API. */
 enum {
@@ -291,7 +299,7 @@ enum { ND_HALVINGS = 60 }; /* of the line search */
 typedef struct nd_descent {
     nd_objective objective;
     nd_observer observer; /* or NULL */
-    void *context;        /* of both */
+    void *context, *observer_context;
     ptrdiff_t n, maxiter;
     double learning_rate, momentum, gtol, xtol, ftol; /* tolerances: 0 is off; ftol needs values */
     int nesterov, line_search;

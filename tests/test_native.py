@@ -306,6 +306,158 @@ def test_not_finite_at_a_point_as_for_a_python_function():
         np.testing.assert_array_equal(numdiff.gradient(Callback(root).pointer, np.array(point)), expected.value)
 
 
+# Gradients
+
+
+def bowl(x):
+    return float((x[0] - 1.0) ** 2 + 2.0 * x[1] ** 2 + x[0] * x[1] / 4.0 + (x[2:] ** 2).sum())
+
+
+def bowl_gradient(x):
+    return np.concatenate([[2 * (x[0] - 1.0) + x[1] / 4.0, 4.0 * x[1] + x[0] / 4.0], 2.0 * x[2:]])
+
+
+GRADIENTS = {
+    "ctypes": lambda g: Callback(g, NUMBERS).pointer,
+    "LowLevelCallable": lambda g: LowLevelCallable(Callback(g, NUMBERS).pointer),
+    "native": lambda g: numdiff.native(Callback(g, NUMBERS).pointer, m=4),
+}
+TAKES_A_GRADIENT = {
+    "hessian": lambda f, g: numdiff.hessian(None, X, jac=g),
+    "hessian, richardson": lambda f, g: numdiff.hessian(None, X, jac=g, method="richardson"),
+    "hessian, sparsity": lambda f, g: numdiff.hessian(None, X, jac=g, sparsity=np.ones((4, 4))).toarray(),
+    "hess": lambda f, g: numdiff.hess(None, jac=g)(X),
+    "hvp": lambda f, g: numdiff.hvp(None, X, np.arange(4.0), jac=g),
+    "newton": lambda f, g: numdiff.newton(f, X, jac=g).x,
+    "gradient_descent": lambda f, g: numdiff.gradient_descent(f, X, jac=g).x,
+    "check_grad": lambda f, g: numdiff.check_grad(f, g, X),
+    "gradcheck": lambda f, g: repr(numdiff.gradcheck(f, g, X)),
+    "taylor_test": lambda f, g: numdiff.taylor_test(f, g, X, rng=0).slope,
+}
+
+
+@pytest.mark.parametrize("way", GRADIENTS)
+@pytest.mark.parametrize("name", TAKES_A_GRADIENT)
+def test_a_native_gradient_wherever_one_is_taken(name, way):
+    expected = TAKES_A_GRADIENT[name](bowl, bowl_gradient)
+    for fun in (bowl, Callback(bowl).pointer):
+        found = TAKES_A_GRADIENT[name](fun, GRADIENTS[way](bowl_gradient))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", TAKES_A_GRADIENT)
+def test_native_gradients_that_are_none(name):
+    short = numdiff.native(Callback(lambda x: x[:3], NUMBERS).pointer, m=3)
+    if name == "gradcheck":  # which says so
+        for wrong in (short, Callback(bowl).pointer):
+            assert numdiff.gradcheck(bowl, wrong, X).kind == "shape"
+    else:
+        for wrong in (short, Callback(bowl).pointer):
+            with pytest.raises(ValueError, match=r"as many values as `x0` has components, 4|`jac` returned shape"):
+                TAKES_A_GRADIENT[name](bowl, wrong)
+    for refused in ("no types", "float", "quad's"):
+        with pytest.raises(TypeError, match=rf"`(jac|grad)`.*{ALLOWED}"):
+            TAKES_A_GRADIENT[name](bowl, REFUSED[refused]())
+
+
+def test_a_native_jacobian_is_checked_by_rows():
+    jac = Callback(lambda x: np.outer([1.0, 2.0], 2.0 * x).reshape(-1), NUMBERS).pointer
+    assert numdiff.gradcheck(lambda x: np.array([x @ x, 2 * (x @ x)]), LowLevelCallable(jac), X)
+    assert not numdiff.gradcheck(lambda x: np.array([2 * (x @ x), x @ x]), jac, X)
+
+
+DESCENTS = {
+    "plain": {},
+    "momentum": {"momentum": 0.5, "nesterov": True},
+    "line search": {"line_search": "backtracking"},
+    "history": {"history": True},
+    "ftol": {"ftol": 1e-8},
+    "xtol": {"xtol": 1e-4, "gtol": 0},
+    "bounds": {"bounds": (X, X + 10.0)},
+    "diverges": {"learning_rate": 10.0},
+    "overwrite_x": {"overwrite_x": True},
+    "maxiter": {"maxiter": 3},
+}
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_descents_of_native_functions(name):
+    options = DESCENTS[name]
+    fun, gradient = Callback(bowl), Callback(bowl_gradient, NUMBERS)
+    expected = numdiff.gradient_descent(bowl, X.copy(), jac=bowl_gradient, **options)
+    found = numdiff.gradient_descent(fun.pointer, X.copy(), jac=gradient.pointer, **options)
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.jac, expected.jac)
+    for count in ("fun", "nit", "nfev", "njev", "status"):
+        assert found[count] == expected[count]
+    assert (fun.nfev, gradient.nfev) == (found.nfev, found.njev)
+    if "history" in options:
+        np.testing.assert_array_equal(found.history["x"], expected.history["x"])
+    alone = numdiff.gradient_descent(None, X, jac=Callback(bowl_gradient, NUMBERS).pointer, gtol=1e-3)
+    np.testing.assert_allclose(bowl_gradient(alone.x), 0.0, atol=1e-3)
+
+
+def test_a_native_gradient_that_stops_writes_or_is_not_finite():
+    def stop(n, x, m, fx, data):
+        array(fx, m)[:] = bowl_gradient(array(x, n))
+        calls.append(1)
+        return 9 if len(calls) == 5 else 0
+
+    calls = []
+    pointer, x0 = NUMBERS(stop), X.copy()
+    with pytest.raises(RuntimeError, match="`jac` stopped with status 9"):
+        numdiff.gradient_descent(None, x0, jac=pointer)
+    assert len(calls) == 5
+    np.testing.assert_array_equal(x0, X)
+
+    def written(x):
+        found = bowl_gradient(x)
+        x[1] = 7.0
+        return found
+
+    found = numdiff.gradient_descent(None, X, jac=Callback(written, NUMBERS).pointer)
+    np.testing.assert_array_equal(found.x, numdiff.gradient_descent(None, X, jac=bowl_gradient).x)
+
+    def ends(x):
+        return bowl_gradient(x) if x[1] < -0.5 else np.full(4, np.nan)
+
+    for jac in (ends, Callback(ends, NUMBERS).pointer):
+        found = numdiff.gradient_descent(None, X, jac=jac)
+        assert found.status == 4
+        assert found.x[1] < -0.5
+
+
+def test_callbacks_of_native_descents():
+    seen = []
+
+    def callback(x):
+        seen.append(x)
+        return len(seen) == 5
+
+    jac = Callback(bowl_gradient, NUMBERS).pointer
+    assert numdiff.gradient_descent(None, X, jac=jac, callback=callback).nit == len(seen) == 5
+    assert len({x.tobytes() for x in seen}) == 5
+
+    def fails(x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        numdiff.gradient_descent(None, X, jac=jac, callback=fails)
+
+
+@pytest.mark.parametrize("where", ["fun", "jac"])
+def test_native_functions_take_no_arguments_but_x(where):
+    fun, jac = Callback(bowl).pointer, Callback(bowl_gradient, NUMBERS).pointer
+    fun, jac = (fun, lambda x, a: bowl_gradient(x)) if where == "fun" else (lambda x, a: bowl(x), jac)
+    for call in (numdiff.gradient_descent, numdiff.newton):
+        with pytest.raises(TypeError, match=f"a native `{where}` takes no `args`"):
+            call(fun, X, args=(1.0,), jac=jac)
+    with pytest.raises(TypeError, match=f"a native `{where}` takes no `args`"):
+        numdiff.gradcheck(fun, jac, X, args=(1.0,))
+    with pytest.raises(TypeError, match="float64 arrays"):
+        numdiff.gradient_descent(None, {"a": X}, jac=Callback(bowl_gradient, NUMBERS).pointer)
+
+
 # What is refused
 
 
@@ -670,6 +822,22 @@ def test_njit_as_it_is(numba):
     np.testing.assert_array_equal(found.error, expected.error)
     np.testing.assert_array_equal(numdiff.gradient(fun, x0, workers=3), expected.value)
     np.testing.assert_array_equal(numdiff.grad(fun)(x0), expected.value)
+
+
+def test_njit_gradients(numba):
+    @numba.njit
+    def jac(x):
+        return 2.0 * x * x * x
+
+    def python(x):
+        return 2.0 * x * x * x
+
+    np.testing.assert_array_equal(numdiff.hessian(None, X, jac=jac), numdiff.hessian(None, X, jac=python))
+    found, expected = (numdiff.gradient_descent(None, X, jac=j, learning_rate=0.01) for j in (jac, python))
+    np.testing.assert_array_equal(found.x, expected.x)
+    assert (found.nit, found.njev) == (expected.nit, expected.njev)
+    with pytest.raises(ValueError, match="`jac` must return the gradient"):
+        numdiff.hessian(None, X, jac=numba.njit(lambda x: x[:2]))
 
 
 def test_njit_is_compiled_once_and_not_kept(numba, backend):

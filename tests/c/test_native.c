@@ -1,4 +1,4 @@
-/* nd_call_native: the three signatures, the status of a function, its first value, and how often it looks around. */
+/* nd_call_native and nd_call_natives: the signatures, the status of a function, its first value, looks around. */
 #include "minunit.h"
 #include "numdiff.h"
 
@@ -141,6 +141,46 @@ static void looks_when_it_is_time(void)
     CHECK_EQUAL(calls, 3); /* not after it was told to stop */
 }
 
+/* A gradient that is -1 everywhere, which stops where x[0] is negative. */
+static int falling(int n, double *point, int m, double *fx, void *data)
+{
+    (void)data;
+    for (int r = 0; r < m; r++) {
+        fx[r] = -1.0;
+    }
+    calls++;
+    return n == m && point[0] < 0.0 ? 5 : 0;
+}
+
+static void in_a_descent(void)
+{
+    double g[N], before[N], seen[N], best[N], best_g[N];
+    for (int values = 0; values < 2; values++) {
+        double moving[N] = {1.0, 2.0, 4.0};
+        nd_natives natives = {native_with_watch(), native_with_watch()};
+        natives.value.number = sum;
+        natives.gradient.numbers = falling;
+        nd_descent d = {.objective = nd_call_natives, .context = &natives, .n = N, .maxiter = 3, .learning_rate = 0.5};
+        d.x = moving;
+        d.g = g;
+        d.before = before;
+        d.seen = seen;
+        d.values = values;
+        d.best = best;
+        d.best_g = best_g;
+        /* The lowest value is that of the start. */
+        CHECK_EQUAL(nd_descend(&d), ND_MAXITER);
+        CHECK_EQUAL(moving[0], values ? 1.0 : 2.5);
+        CHECK_EQUAL(calls, values ? 8 : 4);
+        CHECK_EQUAL(d.nfev, values ? 4 : 0);
+        CHECK_EQUAL(d.njev, 4);
+        moving[0] = -1.0;
+        CHECK_EQUAL(nd_descend(&d), ND_STOPPED);
+        CHECK_EQUAL(watched, 1);
+        CHECK_EQUAL(seen_status, 5);
+    }
+}
+
 static void in_a_kernel(void)
 {
     const double x0[N] = {1.0, 2.0, 4.0}, h[N] = {0.25, 0.25, 0.25}, offsets[] = {-1.0, 1.0}, weights[] = {-1.0, 1.0};
@@ -165,6 +205,7 @@ int main(void)
     RUN(first_values_take_the_place_of_a_call);
     RUN(cheap_functions_read_the_clock_less_often);
     RUN(looks_when_it_is_time);
+    RUN(in_a_descent);
     RUN(in_a_kernel);
     return mu_report();
 }
