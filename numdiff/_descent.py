@@ -198,7 +198,7 @@ def _descend(
         status, found, value, _, nit, more_nfev, more_njev = _difference.kernels.descend(
             objective.value, objective.gradient, objective.args, objective.values, objective.gradients,
             objective.x0, x, fixed, rule, v, bounds, stops, line_search, with_values, objective.error,
-            (g.reshape(-1), before, seen, *best), observer.function, observer.interval,
+            (g.reshape(-1), before, seen, *best), observer.function, observer.interval, objective.differences,
         )  # fmt: skip
         nfev, njev = nfev + more_nfev, njev + more_njev
         if status != WRITTEN:

@@ -68,7 +68,7 @@ def difference(
     return out, nfev, status
 
 
-_CENTRAL_STEP: Final = default_step(EPS, 2)
+CENTRAL_STEP: Final = default_step(EPS, 2)
 _FLOAT64: Final = np.dtype(np.float64)
 
 
@@ -85,12 +85,21 @@ def native_gradient(fun: Native, x0: Any) -> Any:
         or fun.m != 1
     ):
         return None
-    x, h, out = x0.copy(), np.empty(x0.shape), np.empty(x0.shape)
-    if kernels.move(x, _CENTRAL_STEP, 1.0, 1.0, h):
-        return None
+    out, _, calls = plain_gradient(fun, x0.copy(), None)
+    return out if calls > 0 else None
+
+
+def plain_gradient(fun: Native, x: Float, kept: Float | None) -> tuple[Float, Float, int]:
+    """The gradient at x, a private copy, and its steps; calls of fun: below 0 (or 0) where it takes more care.
+
+    kept, if wanted, takes fun's values, (n, 2, 1).
+    """
+    h, out = np.empty(x.shape), np.empty(x.shape)
+    if kernels.move(x, CENTRAL_STEP, 1.0, 1.0, h):
+        return out, h, 0
     h -= x
-    status, _ = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, None)
-    return out if status == 0 else None
+    status, calls = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, kept)
+    return out, h, calls if status == 0 else -calls
 
 
 class Run:

@@ -11,11 +11,11 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
-    ND_WRITTEN, nd_along, nd_call_native, nd_call_natives, nd_color_columns, nd_color_saturated, nd_color_star,
-    nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm, nd_hessian_diagonal,
-    nd_hessian_mixed, nd_limit, nd_move, nd_native, nd_natives, nd_noise_table, nd_number, nd_number_with_data,
-    nd_numbers, nd_order_columns, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil,
-    nd_structure,
+    ND_WRITTEN, nd_along, nd_call_native, nd_call_natives, nd_call_numerical, nd_color_columns, nd_color_saturated,
+    nd_color_star, nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm,
+    nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move, nd_native, nd_natives, nd_noise_table, nd_number,
+    nd_number_with_data, nd_numbers, nd_numerical, nd_order_columns, nd_point, nd_quotient, nd_richardson,
+    nd_richardson_next, nd_stencil, nd_step, nd_structure,
 )
 
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
@@ -517,6 +517,26 @@ cdef class Descent(Evaluation):
     cdef double interval, due
     cdef nd_descent descent
     cdef nd_natives natives
+    cdef nd_numerical numerical
+    cdef object careful      # see numdiff.h
+    cdef object g            # the memory of descent.g, of x's shape
+
+    cdef bint lower_differences(self, tuple differences) except -1:
+        """Let C call the native fun itself, also for differences; True."""
+        cdef nd_numerical *to = &self.numerical
+        self.lower(differences[0])
+        to.point = self.point
+        to.point.x = self.lend_exactly(differences[1], PyBUF_WRITABLE)
+        to.h = self.lend_exactly(differences[2], PyBUF_WRITABLE)
+        to.values = self.lend(differences[3], PyBUF_WRITABLE)
+        if self.views[self.lent - 1].len != 2 * self.point.n * <Py_ssize_t>sizeof(double):
+            raise ValueError("an array has the wrong size")
+        to.since = <ptrdiff_t *>self.lend(differences[4], PyBUF_WRITABLE)
+        to.error = self.descent.error
+        to.relative, to.often, to.least, to.clear, self.careful = differences[5:]
+        to.careful, to.context = careful, <void *>self
+        self.descent.objective, self.descent.context = nd_call_numerical, to
+        return True
 
     cdef bint lower_both(self, gradient) except -1:
         """Let C call the native gradient itself, and the native fun where values are asked for; whether it can."""
@@ -605,6 +625,13 @@ cdef int watch_gradient(ptrdiff_t n, const double *x, int status, void *context)
     return 0
 
 
+cdef int careful(const double *x, const double *f0, double *g, int status, void *context) except -1 with gil:
+    """Where C's differences are not enough."""
+    cdef Descent self = <Descent>context
+    self.careful(self.x, f0[0] if f0 != NULL else None, self.g, status == 0)
+    return 0
+
+
 cdef int observed(void *context) except -1 with gil:
     """The nd_observer that calls a Python function, at most once in an interval."""
     cdef Descent self = <Descent>context
@@ -623,7 +650,7 @@ cdef int observed(void *context) except -1 with gil:
 
 def descend(
     fun, gradient, tuple args, values, gradients, x0, x, bint fixed, tuple rule, v, tuple bounds, tuple stops,
-    bint line_search, bint with_values, error, tuple work, observe, double interval,
+    bint line_search, bint with_values, error, tuple work, observe, double interval, tuple differences,
 ):
     cdef Descent run = Descent(fun, args, values, 1, x0, None)
     cdef nd_descent *d = &run.descent
@@ -645,12 +672,13 @@ def descend(
     if error is not None:
         d.error = run.lend(error, PyBUF_SIMPLE)
     cdef int status
-    if run.lower_both(gradient):
+    run.g = work[0]
+    if run.lower_differences(differences) if differences is not None else run.lower_both(gradient):
         with nogil:
             status = nd_descend(d)
     else:
         status = nd_descend(d)
-    return status, run.x, d.fx, d.norm, d.nit, d.nfev, d.njev
+    return status, run.x, d.fx, d.norm, d.nit, d.nfev + run.numerical.calls, d.njev
 
 
 def step(x, g, tuple rule, v, before):

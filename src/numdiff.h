@@ -260,6 +260,29 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
 int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                      ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
 
+/* Central differences for a descent, with the steps of nd_move for an x_scale of 1. Now and then their error matters, or
+ * they fail; the layer above knows what to do then. */
+typedef struct nd_numerical {
+    nd_point point; /* its function has one value; x0 is that of each gradient, x workspace */
+    double relative;
+    double *h, *values; /* workspace, n, and 2 n: f(x - h) and f(x + h) */
+    /* `careful` is called after one of `often` gradients, and where the norm is not above both least and clear *error. */
+    ptrdiff_t often;
+    ptrdiff_t *since; /* gradients since; set by careful */
+    double least, clear;
+    const double *error;
+    /* With the status of the differences, or ND_NONFINITE where there are none as *f0 is not finite, then it puts the
+     * gradient into g; f0 is NULL if the value at x was not asked for. Returns 0, or ND_STOPPED. */
+    int (*careful)(const double *x, const double *f0, double *g, int status, void *context);
+    void *context;
+    double fx;
+    int known;       /* whether fx is f(x); 0 on entry */
+    ptrdiff_t calls; /* for differences; 0 on entry */
+} nd_numerical;
+
+/* The nd_objective of an nd_numerical. */
+int nd_call_numerical(ptrdiff_t n, const double *x, double *fx, double **g, void *numerical);
+
 /* --- Gradient descent --- */
 
 /* Value and gradient at x. Where fx is not NULL, *fx = f(x). Where g is not NULL, the n components of the gradient go to

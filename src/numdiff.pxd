@@ -31,6 +31,21 @@ cdef extern from "numdiff.h":
 
     int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native) except -1
 
+    ctypedef struct nd_numerical:
+        nd_point point
+        double relative
+        double *h
+        double *values
+        ptrdiff_t often
+        ptrdiff_t *since
+        double least, clear
+        const double *error
+        int (*careful)(const double *x, const double *f0, double *g, int status, void *context) except -1
+        void *context
+        ptrdiff_t calls
+
+    int nd_call_numerical(ptrdiff_t n, const double *x, double *fx, double **g, void *numerical) except -1
+
     ctypedef struct nd_natives:
         nd_native value
         nd_native gradient
