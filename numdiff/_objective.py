@@ -27,7 +27,7 @@ Float = NDArray[np.float64]
 
 _WITH_VALUE = ("forward", "backward", "richardson")  # methods whose evaluations include that at x itself
 
-_LOOK = 16  # gradients: the error of the last of so many is computed in any case
+_LOOK = 64  # gradients: the error of the last of so many is computed in any case
 _CLEAR = 10.0  # times the last error: a gradient above that is clear of it
 
 
@@ -218,7 +218,8 @@ class Objective:
         if self.limits is None and self._since[0] < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
             return
         self._since[0] = 0
-        self.errors = np.nan_to_num(errors(), posinf=np.inf)
+        self.errors = found = errors()
+        found[np.isnan(found)] = 0.0
         if flags is not None:
             self.errors[flags[:, 0] & Flag.kink != 0] = np.inf  # there is no derivative
         if (
