@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _mapped, _sparse
 from ._difference import NoStepError, difference
+from ._engine import as_workers
 from ._function import same_at_most_1d
 from ._kernels_py import INVALID, OVERFLOW
 from ._native import Native, recognise
-from ._ranges import as_workers
 from ._stencils import CENTRAL, FORWARD, ONE_SIDED, Stencil
 from ._steps import default_step, fit_to_bounds
 
@@ -225,7 +225,7 @@ def _difference(
         try:
             jacobian_t, nfev = _kernel_difference(
                 function, x0, f0, h, stencil, one_sided if mixed else None,
-                as_workers(workers, function.fun) if threads else None,
+                as_workers(workers, function.fun)[0] if threads else None,
             )  # fmt: skip
             return (jacobian_t.reshape(-1) if f0.size == 1 else jacobian_t.T), nfev
         except NoStepError:

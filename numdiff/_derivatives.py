@@ -10,11 +10,14 @@ from numpy.typing import ArrayLike
 from ._compressed import jacobian as sparse_jacobian
 from ._difference import native_gradient
 from ._differentiate import check_options, derivative_callable, differentiate
+from ._engine import MAX_BYTES, refuse
 from ._native import Native, recognise
-from ._ranges import check_no_workers
+from ._points import gradients
+from ._stops import switch
 
 OPTIONS: Final = (
     "method", "order", "rel_step", "abs_step", "x_scale", "bounds", "indices", "noise", "kwargs", "workers",
+    "vectorized", "max_bytes", "progress",
 )  # fmt: skip
 
 
@@ -34,6 +37,10 @@ def gradient(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     workers: Any = None,
+    vectorized: bool = False,
+    max_bytes: int = MAX_BYTES,
+    points: bool = False,
+    progress: bool = False,
     unpack: bool = False,
     full_output: bool = False,
 ) -> Any:
@@ -74,9 +81,23 @@ def gradient(
         "estimate" asks `estimate_noise`, and stays with rounding where that cannot tell.
     args, kwargs : tuple, dict
         Further arguments of fun.
-    workers : int or concurrent.futures.ThreadPoolExecutor, optional
-        For a native fun: differentiate by ranges of components in so many threads (-1: one for each core), without the
-        GIL. The numbers do not change.
+    workers : int, concurrent.futures.Executor, dask.distributed.Client or map-like callable, optional
+        Call fun for several components at once; the numbers do not change. An int: so many threads for a native fun
+        (-1: one for each core), which run without the GIL, else so many processes, started for this call. An Executor
+        (of processes, threads or mpi4py's MPIPoolExecutor), a Client, or a callable like map(function, iterable) that
+        returns the results in order: what is sent is fun, x0, and a few chunks of points for each worker. fun and args
+        must be such that they can be pickled. An exception in fun comes back as itself, with a note of the component.
+    vectorized : bool
+        fun takes many points at once: an array of x0's shape with one axis more, its columns, and returns (k,) numbers
+        for k of them. One point is a column, too. That no column depends on others is checked for the first.
+    max_bytes : int
+        With vectorized: the most that columns and values of one call take, if one column does not take more. Blocks are
+        of 1 MiB, to stay in the cache, but of 64 columns at least.
+    points : bool
+        x0 is (n, k): k points, its columns, for each of which the gradient is wanted. For a fun that is vectorized or
+        native, and methods forward, backward and central. Steps and bounds may be of x0's shape.
+    progress : bool
+        Show a bar of the calls of fun, at most ten times a second. Needs tqdm (the extra "progress").
     unpack : bool
         x0 is a tuple of the arguments of fun, numbers or arrays: fun(*x0, *args, **kwargs). The answer is a tuple.
     full_output : bool
@@ -128,14 +149,18 @@ def gradient(
         and method == "central"
         and (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
         and (f0 is None and indices is None and noise is None and kwargs is None and workers is None)
-        and not (args or unpack or full_output)
+        and not (args or vectorized or points or progress or unpack or full_output)
     ):
         quick = native_gradient(fun, x0)
         if quick is not None:
             return quick
+    if switch("points", points):
+        refuse("`points`", f0=f0, indices=indices, noise=noise, workers=workers, progress=progress, unpack=unpack)
+        steps = order, rel_step, abs_step, x_scale, bounds
+        return gradients(fun, x0, method, *steps, args, kwargs, vectorized, max_bytes, full_output)
     found = differentiate(
         fun, x0, True, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
-        workers, with_error=full_output, unpack=unpack,
+        workers, vectorized, max_bytes, progress, with_error=full_output, unpack=unpack,
     )  # fmt: skip
     return found.gradient(indices, full_output)
 
@@ -158,6 +183,9 @@ def jacobian(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     workers: Any = None,
+    vectorized: bool = False,
+    max_bytes: int = MAX_BYTES,
+    progress: bool = False,
     full_output: bool = False,
 ) -> Any:
     """The Jacobian of a function of an array that returns m numbers: always (m, n), also for m = 1.
@@ -168,8 +196,10 @@ def jacobian(
         Gets a float64 array of x0's shape. Returns a 1-D array of m real numbers, or one number (m = 1).
     x0 : array_like of any shape, or number
         The point, real and finite; no tree.
-    method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, workers, full_output
+    method, order, rel_step, abs_step, x_scale, bounds, indices, noise, args, kwargs, workers, progress, full_output
         As in `gradient`.
+    vectorized, max_bytes : bool, int
+        As in `gradient`: of k columns fun returns (m, k), or (k,) for m = 1.
     f0 : array_like of shape (m,), optional
         fun(x0), if known.
     sparsity : sparse array or array_like of shape (m, n), or (structure, groups), optional
@@ -212,14 +242,14 @@ def jacobian(
     if sparsity is not None:
         if indices is not None or noise is not None:
             raise ValueError("`indices` and `noise` cannot be given with `sparsity`")
-        check_no_workers(workers, "sparsity")
+        refuse("`sparsity`", workers=workers, vectorized=vectorized, progress=progress)
         return sparse_jacobian(
             fun, x0, sparsity, check_sparsity, method, order, rel_step, abs_step, x_scale, bounds, f0, args, kwargs,
             full_output,
         )  # fmt: skip
     found = differentiate(
         fun, x0, False, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
-        workers, with_error=full_output,
+        workers, vectorized, max_bytes, progress, with_error=full_output,
     )  # fmt: skip
     return found.answer(lambda rows: rows.T, full_output)
 

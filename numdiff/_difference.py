@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from ._backend import kernels as kernels
 from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
+from ._moves import Moves, of_difference
 from ._native import Native
 from ._ranges import in_ranges
 from ._stencils import CENTRAL, Stencil
 from ._steps import EPS, default_step, eps_of
 
 Float = NDArray[np.float64]
+
+MOST_VALUES: Final = 1 << 20  # of an engine, at once
 
 
 class NoStepError(Exception):
@@ -40,8 +43,8 @@ def difference(
 ) -> tuple[Float, int, int]:
     """The derivatives, one row for each step in h: ((count,) or (count, m), calls of fun, remarks).
 
-    x0 must be a private copy: it is compared with what fun sees. workers: None, or what `as_workers` returned. See the
-    kernels for the others.
+    x0 must be a private copy: it is compared with what fun sees. workers: None, a number of threads, or an Executor
+    of them. See the kernels for the others.
     """
     count = h.size
     out = np.empty(count if m == 1 else (count, m))
@@ -114,7 +117,9 @@ class Run:
         self.noise = 0.0  # the standard deviation of fun's values, if the user knows it
         self.f0: Any = None  # fun(x0): a float if m is 1
         self.m: int | None = None
-        self.workers: Any = None  # for native functions, several threads
+        self.workers: Any = None  # several threads
+        self.engine: Any = None  # calls fun in another way: see _engine.py
+        self.bar: Any = None  # of the calls
         self.values: Callable[[Any], Any] = one_number
         self.scalar = scalar  # gradient: fun must return one number
         if scalar:
@@ -167,12 +172,42 @@ class Run:
     ) -> tuple[Float, int]:
         """The derivatives by the coordinates of index, (count, m), and remarks; kept takes fun's values."""
         assert self.m is not None
+        calls = sum(offset != 0.0 for offset in stencil[0])
+        if self.bar is not None:
+            self.bar.expect(h.size * calls - (first is not None))
+        if self.engine is not None:
+            return self._difference_by_engine(index, h.reshape(-1), stencil, first, kept, calls)
         rows, nfev, remarks = difference(
             self.fun, self.args, self.values, self.m, self.x0, index, h, stencil, self.f0, first, kept,
             self.workers,
         )  # fmt: skip
         self.nfev += nfev
         return rows.reshape(h.size, self.m), remarks
+
+    def _difference_by_engine(
+        self, index: NDArray[np.intp] | None, h: Float, stencil: Stencil, first: Any, kept: Float | None, calls: int
+    ) -> tuple[Float, int]:
+        """The same, the values first, of so many coordinates that they do not fill the memory."""
+        assert self.m is not None
+        where = np.arange(h.size) if index is None else index
+        out, remarks = np.empty((h.size, self.m)), 0
+        most = max(1, MOST_VALUES // (calls * self.m))
+        for begin in range(0, h.size, most):
+            part = slice(begin, begin + most)
+            moves = of_difference(self.x0, where[part], h[part], stencil)
+            values = self.beside(moves, None if begin else first)
+            rest = None if kept is None else kept[part]
+            status, _ = kernels.difference(
+                values, (), self.values, self.m, self.x0, where[part], h[part], stencil, self.f0, None, out[part], rest
+            )
+            remarks |= status
+        return out, remarks
+
+    def beside(self, moves: Moves, first: Any = None) -> Float:
+        """What the kernels take in place of fun: its values at the moves, (calls, m)."""
+        values, nfev = self.engine.values(self, moves, first)
+        self.nfev += nfev
+        return np.ascontiguousarray(values)
 
 
 def first_point(x0: Float, coordinate: int, h: float, stencil: Stencil) -> Float:

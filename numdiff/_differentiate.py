@@ -15,12 +15,12 @@ from ._bars import bars
 from ._bounds import as_bounds
 from ._difference import Run, first_point
 from ._domain import Rescue, mended_scale, suspect
+from ._engine import MAX_BYTES, engaged, refuse
 from ._function import as_indices, as_noise, as_point, bind, check_kwargs, numbers
 from ._kernels_py import NONFINITE
-from ._native import recognise
+from ._native import Native, recognise
 from ._noise import OK, estimate_noise
 from ._plan import Plan, StepOptions, lost_step, make_plan
-from ._ranges import as_workers
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS
 from ._steps import EPS, steps
@@ -156,6 +156,9 @@ def differentiate(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     workers: Any = None,
+    vectorized: bool = False,
+    max_bytes: int = MAX_BYTES,
+    progress: bool = False,
     with_value: bool = False,
     with_error: bool = False,
     unpack: bool = False,
@@ -165,10 +168,13 @@ def differentiate(
     x0 may be a tree where fun returns one number (scalar); then everything is that of the flat vector, and so is Found.
     """
     kind = method_of(method)
+    if kind == "complex" and not isinstance(fun, Native):
+        refuse(f"method {kind!r}", workers=workers)
     order = order_of(order, kind)
     fun, args = bind(fun, args, kwargs)
     tree = as_tree(x0, unpack) if scalar else None
     if tree is not None:
+        refuse("a tree as `x0`", vectorized=vectorized)
         fun, x0 = tree.wrap(fun), tree.x0
         rel_step, abs_step, x_scale, bounds = tree.options(rel_step, abs_step, x_scale, bounds)
     point, moderate = as_point(x0)
@@ -176,15 +182,15 @@ def differentiate(
     limits = as_bounds(bounds, point, moderate)
     index = as_indices(indices, point.shape)
     run = Run(fun, args, point, scalar, f0)
-    run.workers = as_workers(workers, fun)
-    if noise is not None:
-        run.noise = noise_level(noise, run, limits)
-    if with_value or kind == "richardson" or run.noise:
-        run.need_f0()
-    if kind == "complex":
-        found = _by_complex_step(run, index, options, limits)
-    else:
-        found = _Differences(run, kind, order, index, options, limits).found(with_error)
+    with engaged(run, workers, vectorized, max_bytes, progress):
+        if noise is not None:
+            run.noise = noise_level(noise, run, limits)
+        if with_value or kind == "richardson" or run.noise:
+            run.need_f0()
+        if kind == "complex":
+            found = _by_complex_step(run, index, options, limits)
+        else:
+            found = _Differences(run, kind, order, index, options, limits).found(with_error)
     found.tree = tree
     return found
 

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from ._bounds import as_bounds
 from ._compressed import jacobian as sparse_jacobian
 from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
+from ._engine import MAX_BYTES, engaged, refuse
 from ._function import as_gradient, as_point, bind, describe, recognise_gradient
 from ._native import Native
 from ._plan import StepOptions
-from ._ranges import as_workers, check_no_workers
 from ._result import DerivativeResult, Flag
 from ._second import Second, SecondRun, second_derivatives
 from ._sparse_hessian import hessian_from_values
@@ -44,6 +44,9 @@ def hessian(
     sparsity: Any = None,
     check_sparsity: bool = True,
     workers: Any = None,
+    vectorized: bool = False,
+    max_bytes: int = MAX_BYTES,
+    progress: bool = False,
     full_output: bool = False,
 ) -> Any:
     """The Hessian of a function of an array that returns one number, exactly symmetric.
@@ -86,8 +89,8 @@ def hessian(
         differenced, and groups do not matter. For methods forward and central, without noise. Needs SciPy.
     check_sparsity : bool
         With sparsity: difference along a random direction, too, and see whether the Hessian says the same.
-    workers : int or concurrent.futures.ThreadPoolExecutor, optional
-        As in `gradient`; not with jac or sparsity.
+    workers, vectorized, max_bytes, progress
+        As in `gradient`; not with sparsity. With jac they are about jac: of k columns it returns (n, k).
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead; step is that of each variable,
         for richardson that from which it goes to longer ones.
@@ -145,18 +148,19 @@ def hessian(
     tree = as_tree(x0)
     jac = recognise_gradient(jac, x0 if tree is None else tree.x0)
     if tree is not None:
+        refuse("a tree as `x0`", vectorized=vectorized)
         check_jac(jac)
         x0, (rel_step, abs_step, x_scale, bounds) = tree.x0, tree.options(rel_step, abs_step, x_scale, bounds)
         fun, jac = (tree.wrap(fun), None) if jac is None else (None, tree.wrap_gradient(jac))
     options = (method, rel_step, abs_step, x_scale, bounds)
     if sparsity is not None:
-        check_no_workers(workers, "sparsity")
+        refuse("`sparsity`", workers=workers, vectorized=vectorized, progress=progress)
         return _sparse(fun, x0, jac, sparsity, check_sparsity, *options, f0, args, kwargs, noise, full_output)
+    engine = workers, vectorized, max_bytes, progress
     if jac is not None:
-        check_no_workers(workers, "jac")
-        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise)
+        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise, engine)
     else:
-        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, workers, True, full_output)
+        found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, engine, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
 
 
@@ -204,6 +208,9 @@ def hess(fun: Callable[..., Any] | None, **options: Any) -> Callable[..., Any]:
         "check_sparsity",
         "kwargs",
         "workers",
+        "vectorized",
+        "max_bytes",
+        "progress",
     )
     return derivative_callable(hessian, fun, options, allowed, METHODS)
 
@@ -222,6 +229,9 @@ def hessian_diagonal(
     kwargs: Mapping[str, Any] | None = None,
     noise: float | str | None = None,
     workers: Any = None,
+    vectorized: bool = False,
+    max_bytes: int = MAX_BYTES,
+    progress: bool = False,
     full_output: bool = False,
 ) -> Any:
     """The diagonal of the Hessian: the second derivative by each component of x0.
@@ -230,7 +240,9 @@ def hessian_diagonal(
     ----------
     x0 : array_like of any shape, or number
         The point, real and finite; no tree.
-    fun, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, workers, full_output
+    fun, method, rel_step, abs_step, x_scale, bounds, f0, args, kwargs, noise, workers, vectorized
+        As in `hessian`.
+    max_bytes, progress, full_output
         As in `hessian`.
 
     Returns
@@ -255,7 +267,8 @@ def hessian_diagonal(
     array([ 6., 12.])
     """
     options = (method, rel_step, abs_step, x_scale, bounds)
-    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, workers, False, full_output)
+    engine = workers, vectorized, max_bytes, progress
+    found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, engine, False, full_output)
     return _answer(found, shape, shape, full_output)
 
 
@@ -277,7 +290,7 @@ def _from_values(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
     noise: float | str | None,
-    workers: Any,
+    engine: tuple[Any, ...],
     mixed: bool,
     bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
@@ -287,10 +300,10 @@ def _from_values(
     options = StepOptions.of_arguments(rel_step, abs_step, x_scale, point.shape)
     limits = as_bounds(bounds, point, moderate)
     run = SecondRun(fun, args, point, True, f0)
-    run.workers = as_workers(workers, fun)
-    if noise is not None:
-        run.noise = noise_level(noise, run, limits)
-    return second_derivatives(run, kind, options, limits, mixed, bars), point.shape
+    with engaged(run, *engine):
+        if noise is not None:
+            run.noise = noise_level(noise, run, limits)
+        return second_derivatives(run, kind, options, limits, mixed, bars), point.shape
 
 
 class GradientCalls:
@@ -298,6 +311,9 @@ class GradientCalls:
 
     def __init__(self, jac: Callable[..., Any], shape: tuple[int, ...]) -> None:
         self.jac, self.shape = jac, shape
+
+    def __repr__(self) -> str:
+        return repr(self.jac)
 
     def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
         return as_gradient(self.jac(x, *args), self.shape)
@@ -319,17 +335,22 @@ def _from_gradient(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
     noise: float | str | None,
+    engine: tuple[Any, ...],
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
     kind = method_of(method, METHODS)
     check_jac(jac)
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
-    gradient = gradient_calls(bound, point.shape)
+    workers, vectorized, max_bytes, progress = engine
+    gradient = bound if vectorized else gradient_calls(bound, point.shape)
     found = differentiate(
         gradient, x0, False, kind,
         rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,
+        workers=workers, vectorized=vectorized, max_bytes=max_bytes, progress=progress,
     )  # fmt: skip
+    if found.run.m != point.size:
+        raise ValueError(f"`jac` must return {point.size} numbers for each column; it returned {found.run.m}")
     return _symmetric(found), point.shape
 
 

@@ -4,12 +4,13 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native import Native
 from ._stencils import Stencil
 
 compiler: str
 
 def difference(
-    fun: Callable[..., Any],
+    fun: Callable[..., Any] | NDArray[np.float64],
     args: tuple[Any, ...],
     values: Callable[[Any], Any],
     m: int,
@@ -22,6 +23,16 @@ def difference(
     out: NDArray[np.float64],
     kept: NDArray[np.float64] | None,
 ) -> tuple[int, int]: ...
+def gradients(
+    fun: Native,
+    points: NDArray[np.float64],
+    relative: float,
+    x_scale: float,
+    stencil: Stencil,
+    x0: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> tuple[int, int]: ...
+def columns(fun: Native, points: NDArray[np.float64], x0: NDArray[np.float64], out: NDArray[np.float64]) -> None: ...
 def noise_table(values: NDArray[np.float64]) -> tuple[list[float], list[bool]]: ...
 
 @final
@@ -44,7 +55,7 @@ def quotient(
     out: NDArray[np.float64],
 ) -> int: ...
 def hessian_diagonal(
-    fun: Callable[..., Any],
+    fun: Callable[..., Any] | NDArray[np.float64],
     args: tuple[Any, ...],
     values: Callable[[Any], Any],
     x0: NDArray[np.float64],
@@ -57,7 +68,7 @@ def hessian_diagonal(
     out: NDArray[np.float64],
 ) -> tuple[int, int]: ...
 def hessian_mixed(
-    fun: Callable[..., Any],
+    fun: Callable[..., Any] | NDArray[np.float64],
     args: tuple[Any, ...],
     values: Callable[[Any], Any],
     x0: NDArray[np.float64],

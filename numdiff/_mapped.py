@@ -6,8 +6,6 @@ no real numbers. Every point is an array of its own, as in SciPy. The formula is
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from ._function import at_most_1d, changed_shape
 from ._kernels_py import combine
+from ._pool import process_context
 from ._stencils import Stencil
 
 Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
@@ -67,10 +66,7 @@ def as_map(workers: Any) -> Iterator[Map]:
         return
     if number < -1 or number == 0:
         raise RuntimeError("Number of workers specified must be -1, an int >= 1, or an object with a 'map' method")
-    method: Any = multiprocessing.get_start_method(allow_none=True)
-    if method is None and os.name == "posix":
-        method = "forkserver"  # also before Python 3.14: fork can deadlock where there are threads
-    with multiprocessing.get_context(method).Pool(None if number == -1 else number) as pool:
+    with process_context().Pool(None if number == -1 else number) as pool:
         yield pool.map
 
 

@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ._extra import missing
+
+
+def _tqdm(what: str) -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise missing(what, "tqdm", "progress") from error
+    return tqdm
+
+
+class Evaluations:
+    """A bar of the calls of fun behind a derivative: those done, and of those that are known to be needed."""
+
+    def __init__(self) -> None:
+        # Of calls that take a second each, every one is shown; of fast ones, ten a second.
+        self.bar = _tqdm("`progress`")(
+            total=0, mininterval=Progress.interval, miniters=1, unit=" calls", desc="numdiff"
+        )
+
+    def expect(self, calls: int) -> None:
+        self.bar.total += calls
+
+    def done(self, calls: int) -> None:
+        self.bar.total = max(self.bar.total, self.bar.n + calls)
+        self.bar.update(calls)
+
+    def counting(self, fun: Callable[..., Any]) -> Callable[..., Any]:
+        """fun, with each of its calls counted."""
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            value = fun(*args, **kwargs)
+            self.done(1)
+            return value
+
+        return counted
+
+    def close(self) -> None:
+        self.bar.close()
 
 
 class Progress:
@@ -13,11 +52,7 @@ class Progress:
     interval = 0.1  # seconds between two looks
 
     def __init__(self, options: dict[str, Any]) -> None:
-        try:
-            from tqdm import tqdm
-        except ImportError as error:
-            raise missing("numdiff.progress", "tqdm", "progress") from error
-        self.make = tqdm
+        self.make = _tqdm("numdiff.progress")
         self.options = {"mininterval": self.interval, **options}
         self.bar: Any = None
 

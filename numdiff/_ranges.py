@@ -12,40 +12,15 @@ from functools import partial
 from threading import Event
 from typing import Any, Final
 
-from ._function import describe
 from ._native import Native, StoppedError
 
 _SHARE: Final = 2  # a piece is that part of what each thread would have to do of the rest
 _LEAST: Final = 4  # and not less than that part of what each has to do of all
 
 
-def as_workers(workers: Any, fun: Any) -> Any:
-    """`workers` as a number of threads above 1, or an Executor; None: no threads."""
-    if workers is None:
-        return None
-    if not isinstance(workers, Executor):
-        if isinstance(workers, bool) or not isinstance(workers, int):
-            raise TypeError(
-                "`workers` must be a number of threads, -1 for one on each core, or a concurrent.futures "
-                f"Executor of threads; it is {workers!r}"
-            )
-        if workers == 0 or workers < -1:
-            raise ValueError(f"`workers` must be -1 or at least 1; it is {workers}")
-        workers = (os.cpu_count() or 1) if workers == -1 else workers
-        if workers == 1:
-            return None
-    if not isinstance(fun, Native) and getattr(sys, "_is_gil_enabled", lambda: True)():
-        raise TypeError(
-            "`workers` needs a native `fun` (see numdiff.native): several threads cannot run Python at once; "
-            f"`fun` is {describe(fun)}"
-        )
-    return workers
-
-
-def check_no_workers(workers: Any, beside: str) -> None:
-    """An error where `workers` asks for threads beside an argument that has none."""
-    if workers not in (None, 1):
-        raise ValueError(f"`workers` cannot be given with `{beside}`; it is {workers!r}")
+def in_threads(fun: Any) -> bool:
+    """Whether several threads can call fun at once: a native one, or any where there is no GIL."""
+    return isinstance(fun, Native) or not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int], tuple[int, int]]) -> tuple[int, int]:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _difference
-from ._difference import NoStepError, Run
+from ._difference import MOST_VALUES, NoStepError, Run
 from ._even_odd import doubts, slopes
 from ._kernels_py import NO_STEP, WRITTEN
+from ._moves import Moves, of_diagonal, of_mixed
 from ._neville import differ, limits
 from ._plan import StepOptions
 from ._ranges import in_ranges
@@ -73,10 +74,20 @@ class SecondRun(Run):
         if status == NO_STEP:
             raise NoStepError
 
+    def _by_engine(self, name: str, moves: Moves, first: Any, rest: tuple[Any, ...]) -> None:
+        """Run a kernel with values that are there before; rest are its further arguments."""
+        kernel = getattr(vars(_difference)["kernels"], name)
+        kernel(self.beside(moves, first), (), self.values, self.x0, *rest)
+
     def diagonal(self, index: Index, h: Float, one_sided: Mask, first: Any = None) -> tuple[Float, Float]:
         """The second derivatives by the coordinates of index, (count,), and the values beside x0, (count, 2)."""
         near, out = np.empty((index.size, 2)), np.empty(index.size)
-        if index.size:
+        if self.bar is not None:
+            self.bar.expect(2 * index.size - (first is not None))
+        if index.size and self.engine is not None:
+            moves = of_diagonal(self.x0, index, h, one_sided)
+            self._by_engine("hessian_diagonal", moves, first, (index, h, one_sided, self.f0, None, near, out))
+        elif index.size:
 
             def part(begin: int, end: int) -> tuple[Any, ...]:
                 own = slice(begin, end)
@@ -89,9 +100,18 @@ class SecondRun(Run):
     def mixed(self, index: Index, h: Float, one_sided: Mask, near: Float) -> Float:
         """The mixed ones, (count, count); the diagonal is not filled."""
         out = np.empty((index.size, index.size))
-        if index.size > 1:
-            rest = index, h, one_sided, self.f0, near, out
-            self._kernel("hessian_mixed", index.size, lambda begin, end: (*rest, begin, end))
+        count, sides = index.size, np.count_nonzero(one_sided)
+        if self.bar is not None:
+            self.bar.expect(count * (count - 1) - sides * (sides - 1) // 2)
+        rest = index, h, one_sided, self.f0, near, out
+        if self.engine is not None:
+            rows = max(1, MOST_VALUES // (2 * max(1, count)))
+            for begin in range(0, count - 1, rows):
+                end = min(begin + rows, count)
+                moves = of_mixed(self.x0, index, h, one_sided, begin, end)
+                self._by_engine("hessian_mixed", moves, None, (*rest, begin, end))
+        elif count > 1:
+            self._kernel("hessian_mixed", count, lambda begin, end: (*rest, begin, end))
         return out
 
 

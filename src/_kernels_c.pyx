@@ -12,10 +12,10 @@ from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
     ND_WRITTEN, nd_along, nd_call_native, nd_call_natives, nd_call_numerical, nd_color_columns, nd_color_saturated,
-    nd_color_star, nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm,
-    nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move, nd_native, nd_natives, nd_noise_table, nd_number,
-    nd_number_with_data, nd_numbers, nd_numerical, nd_order_columns, nd_point, nd_quotient, nd_richardson,
-    nd_richardson_next, nd_stencil, nd_step, nd_structure,
+    nd_color_star, nd_columns, nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone,
+    nd_gradient_norm, nd_gradients, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move, nd_native,
+    nd_natives, nd_noise_table, nd_number, nd_number_with_data, nd_numbers, nd_numerical, nd_order_columns,
+    nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil, nd_step, nd_structure,
 )
 
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
@@ -83,6 +83,7 @@ cdef class Evaluation:
     cdef bint no_gil      # fun is native: the loop needs no GIL
     cdef double first_value
     cdef const double[::1] first_values
+    cdef const double[:, ::1] known  # in place of fun: the values of its calls
 
     def __cinit__(self, fun, tuple args, values, ptrdiff_t m, x0, first):
         self.fun = fun
@@ -98,6 +99,11 @@ cdef class Evaluation:
         self.share(x0.copy())
         if isinstance(fun, Native) and not args:
             self.lower(fun.lowered(m, x0.ndim))
+        elif type(fun) is type(x0):
+            self.known = fun
+            if self.known.shape[1] != m:
+                raise ValueError("values have the wrong size")
+            self.point.function = next_known
 
     cdef int lower(self, native) except -1:
         """Let C call the native function itself; None: it cannot."""
@@ -234,6 +240,15 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     return self.check(references, call_references)
 
 
+cdef int next_known(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context) except -1:
+    """The nd_function of values that are known."""
+    cdef Evaluation self = <Evaluation>context
+    if self.point.calls >= self.known.shape[0]:
+        raise ValueError("too few values")
+    memcpy(fx, &self.known[self.point.calls, 0], <size_t>m * sizeof(double))
+    return 0
+
+
 cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -1 with gil:
     """What may stop a loop over a native function: its status, Ctrl-C, or another thread."""
     cdef Evaluation self = <Evaluation>context
@@ -318,6 +333,32 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
     else:
         status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, keep, df)
     return status, run.point.calls - prefetched
+
+
+def gradients(fun, const double[:, ::1] points, double relative, double x_scale, tuple stencil, x0,
+              double[:, ::1] out):
+    cdef Evaluation run = Evaluation(fun, (), None, 1, x0, None)
+    cdef Rule rule = Rule(stencil)
+    cdef double[::1] at = x0
+    cdef ptrdiff_t n = run.point.n, count = points.shape[1]
+    cdef double *work = run.lend(bytearray(2 * n * sizeof(double)), PyBUF_WRITABLE)
+    cdef int status
+    if not (run.no_gil and n == points.shape[0] == out.shape[0] and count == out.shape[1] and n * count > 0):
+        raise ValueError("no native function, or an array of the wrong size")
+    with nogil:
+        status = nd_gradients(
+            &run.point, &rule.stencil, count, &points[0, 0], relative, x_scale, &at[0], work, &out[0, 0]
+        )
+    return status, run.point.calls
+
+
+def columns(fun, const double[:, ::1] points, x0, double[::1] out):
+    cdef ptrdiff_t n = points.shape[0], count = points.shape[1]
+    cdef Evaluation run = Evaluation(fun, (), None, 1, x0, None)
+    if not (run.no_gil and n == run.point.n and count == out.shape[0] and n * count > 0):
+        raise ValueError("no native function, or an array of the wrong size")
+    with nogil:
+        nd_columns(&run.point, count, &points[0, 0], &out[0])
 
 
 @cython.final

@@ -25,6 +25,7 @@ from .elementwise import NEAR, move, quotient
 from .hessian import hessian_diagonal, hessian_mixed
 from .noise import noise_table
 from .point import INVALID, NO_STEP, NONFINITE, OVERFLOW, SUSPECT, WRITTEN
+from .points import columns, gradients
 from .richardson import APART, KINK, NOISY, Richardson
 
 __all__ = [
@@ -53,12 +54,14 @@ __all__ = [
     "along",
     "color_columns",
     "color_star",
+    "columns",
     "combine",
     "descend",
     "difference",
     "entries",
     "entries_alone",
     "gradient_norm",
+    "gradients",
     "hessian_diagonal",
     "hessian_mixed",
     "move",

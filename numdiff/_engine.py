@@ -1,0 +1,109 @@
+"""Where fun is called for many points at once: in blocks of columns, by other processes, with a progress bar."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._difference import Run
+from ._function import describe
+from ._moves import Moves
+from ._native import Native
+from ._pool import Pool, Task
+from ._progress import Evaluations
+from ._ranges import in_threads
+from ._stops import count, switch
+from ._vectorized import Columns
+
+Float = NDArray[np.float64]
+
+MAX_BYTES: Final = 1 << 26
+
+
+class Engine:
+    """Calls fun at many points for the kernels, which then are given the values."""
+
+    def __init__(self, fun: Any, pool: Pool | None, bar: Evaluations | None) -> None:
+        self.fun, self.pool, self.bar = fun, pool, bar
+
+    def values(self, run: Run, moves: Moves, first: Any) -> tuple[Float, int]:
+        """fun at the moves, (k, m), and how often it was called; first: its value at the first of them, if known."""
+        assert run.m is not None
+        known = None if first is None else np.reshape(first, -1)
+        done = int if self.bar is None else self.bar.done
+        columns = self.fun if isinstance(self.fun, Columns) else None
+        if columns is not None and not columns.checked:
+            columns.checked = True
+            if known is None and run.f0 is not None:
+                # The value by which they are checked is that at x0, which takes one more of them.
+                values, nfev = self.values(run, moves.after_x0(run.x0), run.f0)
+                return values[1:], nfev
+        if columns is not None and self.pool is None:
+            return columns.values(run.args, run.x0, moves, run.m, known, done), len(moves)
+        assert self.pool is not None
+        task = Task(self.fun, run.args, run.values, run.m, run.x0)
+        if columns is not None or known is None:
+            return self.pool.values(task, moves, known, done), len(moves)
+        rest = self.pool.values(task, moves.at(slice(1, None)), None, done)
+        return np.concatenate([known[None], rest]), len(rest)
+
+
+@contextmanager
+def engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: Any) -> Iterator[None]:
+    """Let run call its function as these arguments say, in here."""
+    fun = run.fun
+    if switch("vectorized", vectorized):
+        if isinstance(fun, Native):
+            raise ValueError("`vectorized` cannot be True for a native `fun`, which takes one point at a time")
+        run.fun = Columns(fun, count("max_bytes", max_bytes, 1))
+    run.workers, pool = as_workers(workers, run.fun)
+    bar = Evaluations() if switch("progress", progress) else None
+    if pool is not None or vectorized:
+        run.engine = Engine(run.fun, pool, bar)
+    with ExitStack() as stack:
+        if pool is not None:
+            stack.enter_context(closing(pool))
+        if bar is not None:
+            run.bar = stack.enter_context(closing(bar))
+            run.fun = bar.counting(run.fun)
+        yield
+
+
+def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
+    """`workers` as threads (None, a number above 1, or an Executor) and as what calls fun elsewhere."""
+    if workers is None:
+        return None, None
+    if isinstance(workers, int) and not isinstance(workers, bool):
+        if workers == 0 or workers < -1:
+            raise ValueError(f"`workers` must be -1 or at least 1; it is {workers}")
+        workers = (os.cpu_count() or 1) if workers == -1 else workers
+        if workers == 1:
+            return None, None
+        return (workers, None) if in_threads(fun) else (None, Pool(workers))
+    if isinstance(workers, Executor):
+        if isinstance(fun, Native) and isinstance(workers, ProcessPoolExecutor):
+            raise TypeError("`workers` must be threads for a native `fun`: a number, or a ThreadPoolExecutor")
+        if in_threads(fun) and not isinstance(workers, ProcessPoolExecutor):
+            return workers, None
+        return None, Pool(workers)
+    if isinstance(workers, bool) or not (callable(workers) or hasattr(workers, "get_executor")):
+        raise TypeError(
+            "`workers` must be a number, -1 for one on each core, a concurrent.futures Executor, a dask Client or a "
+            f"map-like callable; it is {describe(workers)}"
+        )
+    if isinstance(fun, Native):
+        raise TypeError("`workers` must be threads for a native `fun`: a number, or a ThreadPoolExecutor")
+    return None, Pool(workers)
+
+
+def refuse(beside: str, **options: Any) -> None:
+    """An error where one of these asks for something, beside what it cannot be had with."""
+    for name, value in options.items():
+        if not (value is None or value is False or (isinstance(value, int) and value == 1 and name == "workers")):
+            raise ValueError(f"`{name}` cannot be given with {beside}; it is {describe(value)}")

@@ -1,0 +1,173 @@
+"""The gradients of one function at many points, the columns of an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _difference
+from ._bounds import as_bounds
+from ._derivative import METHODS, derivative
+from ._differentiate import method_of, order_of
+from ._function import as_point, bind, one_number
+from ._native import Native
+from ._plan import StepOptions
+from ._result import DerivativeResult
+from ._stencils import CENTRAL
+from ._steps import EPS, default_step, eps_of
+from ._stops import count
+from ._vectorized import Columns
+
+Float = NDArray[np.float64]
+
+_CENTRAL_STEP = float(default_step(EPS, 2))
+_BESIDE = 8  # numbers for each point that `derivative` holds beside a column
+
+
+def gradients(
+    fun: Any,
+    x0: ArrayLike,
+    method: str,
+    order: int | None,
+    rel_step: ArrayLike | None,
+    abs_step: ArrayLike | None,
+    x_scale: ArrayLike | None,
+    bounds: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    vectorized: bool,
+    max_bytes: int,
+    full_output: bool,
+) -> Any:
+    """Those at the columns of x0 (n, k), as the columns of an array, or of those of a DerivativeResult."""
+    kind = method_of(method, tuple(METHODS))
+    order = order_of(order, kind)
+    fun, args = bind(fun, args, kwargs)
+    if not (vectorized or isinstance(fun, Native)):
+        raise ValueError("`points` needs `vectorized=True`, where fun takes columns, or a native `fun`; it is True")
+    points, moderate = as_point(x0)
+    if points.ndim != 2:
+        raise ValueError(f"`x0` must have the shape (n, k) with `points`: k columns; it has {points.shape}")
+    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, points.shape)
+    limits = as_bounds(bounds, points, moderate)
+    native = isinstance(fun, Native)
+    if native:
+        one_number(np.zeros(1 if fun.m is None else fun.m))
+    plain = (
+        (kind == "central" and order == 2 and options.default and options.x_scale is None)
+        and (limits is None and moderate and not full_output)
+    )  # fmt: skip
+    if plain and native and points.size:
+        found, status = np.empty(points.shape), 0
+        status, _ = _kernels().gradients(fun, points, _CENTRAL_STEP, 1.0, CENTRAL, np.empty(len(points)), found)
+        if status == 0:
+            return found
+    if not points.size:
+        return _result(points, points, points, points.astype(np.intp), 0, kind, full_output)
+    columns = Columns(_Each(fun) if native else fun, count("max_bytes", max_bytes, 1))
+    columns.checked = native
+    of_steps: dict[str, Any] = {name: _by_point(value, points.shape) for name, value in vars(options).items()}
+    of_bounds = None if limits is None else [limit.reshape(points.shape) for limit in limits]
+    width = columns.width(len(points) + _BESIDE)
+    value, error, step = (np.empty(points.shape) for _ in range(3))
+    flag, nfev = np.empty(points.shape, np.intp), 0
+    for begin in range(0, points.shape[1], width):
+        part = np.s_[:, begin : begin + width]
+        block = _Block(columns, args, points[part].copy())
+        for i in range(len(points)):
+            here = i, part[1]
+            if plain and block.central(i, value[here]):
+                continue
+            found = derivative(
+                partial(block.along, i),
+                points[here],
+                method=kind,
+                order=order,
+                bounds=None if of_bounds is None else (of_bounds[0][here], of_bounds[1][here]),
+                full_output=full_output,
+                **{
+                    name: steps if steps is None or not steps.shape else steps[here] for name, steps in of_steps.items()
+                },
+            )
+            if full_output:
+                value[here], error[here], step[here], flag[here] = found.value, found.error, found.step, found.flag
+            else:
+                value[here] = found
+        nfev += block.nfev
+    return _result(value, error, step, flag, nfev, kind, full_output)
+
+
+def _result(value: Float, error: Float, step: Float, flag: Any, nfev: int, kind: str, full_output: bool) -> Any:
+    return DerivativeResult(value, error, step, nfev, kind, flag) if full_output else value
+
+
+def _by_point(steps: Float | None, shape: tuple[int, ...]) -> Float | None:
+    return steps if steps is None or not steps.shape else steps.reshape(shape)
+
+
+class _Block:
+    """Some of the points, and fun there with one row of them moved: a function of one variable for each point."""
+
+    def __init__(self, columns: Columns, args: tuple[Any, ...], points: Float) -> None:
+        self.columns, self.args, self.points = columns, args, points
+        self.f0: Float | None = None
+        self.nfev = 0
+
+    def along(self, i: int, t: Float) -> NDArray[Any]:
+        """fun where row i is t; at the points themselves it is called but once for all rows."""
+        at_points = np.array_equal(t, self.points[i])
+        if at_points and self.f0 is not None:
+            return self.f0
+        values = self._moved(i, t)
+        if at_points:
+            self.f0 = values
+        return values
+
+    def central(self, i: int, out: Float) -> bool:
+        """Central differences by row i with default steps, into out; False where it takes more care."""
+        x, sides = self.points[i], []
+        for offset in CENTRAL[0]:
+            t = np.empty_like(x)
+            _kernels().move(x, _CENTRAL_STEP, 1.0, offset, t)
+            values = self._moved(i, t)
+            if eps_of(values.dtype) > EPS:
+                return False
+            sides.append(np.array(values, np.float64))  # fun may return the same array the next time
+        remarks: int = _kernels().quotient(x, _CENTRAL_STEP, 1.0, CENTRAL, np.inf, *sides, sides[0])
+        out[:] = sides[0]
+        return remarks == 0
+
+    def _moved(self, i: int, t: Float) -> NDArray[Any]:
+        block = self.points.copy()
+        block[i] = t
+        k = t.size
+        # Where fun lets other columns into one, that may not show at one of them: the largest has the maximum of all.
+        places = () if self.columns.checked else {0, k // 2}
+        alone = {place: block[:, place : place + 1].copy() for place in places}
+        values = self.columns.block(self.args, block, 1)[:, 0]
+        self.nfev += k + len(places)
+        self.columns.checked = True
+        for place, column in alone.items():
+            value = self.columns.block(self.args, column.copy(), 1)[0].astype(np.float64)
+            self.columns.check(self.args, column, k, place, value, values[[place]].astype(np.float64))
+        return values
+
+
+def _kernels() -> Any:
+    return vars(_difference)["kernels"]
+
+
+class _Each:
+    """A native fun of one point as a function of columns."""
+
+    def __init__(self, fun: Native) -> None:
+        self.fun = fun
+
+    def __call__(self, block: Float) -> Float:
+        found = np.empty(block.shape[1])
+        _kernels().columns(self.fun, block, np.empty(len(block)), found)
+        return found

@@ -1,0 +1,180 @@
+"""points=True: the gradients at many points at once, of vectorised and native functions."""
+
+import ctypes
+import importlib
+
+import numpy as np
+import pytest
+
+import numdiff
+from numdiff._stencils import CENTRAL, central
+from numdiff._steps import EPS, default_step
+
+NUMBER = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double))
+NUMBERS = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_double), ctypes.c_int, ctypes.POINTER(ctypes.c_double),
+    ctypes.c_void_p,
+)  # fmt: skip
+
+
+class Callback:
+    """A Python function behind a C pointer; counts its calls."""
+
+    def __init__(self, fun):
+        self.nfev = 0
+        self.fun = fun
+        self.pointer = NUMBER(self.call)
+
+    def call(self, n, x):
+        self.nfev += 1
+        return float(self.fun(np.ctypeslib.as_array(x, (n,))))
+
+
+RNG = np.random.default_rng(7)
+POINTS = RNG.uniform(-2.0, 2.0, (3, 50))
+
+
+def fun(x):
+    return x[0] * x[1] * x[1] + 0.25 * x[2] * x[2] * x[2] * x[0]
+
+
+def one_by_one(points, **options):
+    found = [numdiff.gradient(fun, x, full_output=True, **options) for x in points.T]
+    return {name: np.stack([getattr(each, name) for each in found], axis=1) for name in ("value", "step")}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {}, {"method": "forward"}, {"method": "backward"}, {"order": 4},
+        {"rel_step": 1e-4}, {"x_scale": 3.0}, {"abs_step": 0.5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_gradient_of_each_column(options):
+    expected = one_by_one(POINTS, **options)
+    native = Callback(fun).pointer
+    for given, more in ((fun, {"vectorized": True}), (native, {})):
+        found = numdiff.gradient(given, POINTS, points=True, **more, **options)
+        np.testing.assert_array_equal(found, expected["value"])
+        full = numdiff.gradient(given, POINTS, points=True, full_output=True, **more, **options)
+        np.testing.assert_array_equal(full.value, expected["value"])
+        np.testing.assert_array_equal(full.step, expected["step"])
+        assert full.flag.shape == full.error.shape == (3, 50)
+
+
+def test_the_bars_cover_closed_forms():
+    x, y, z = POINTS
+    exact = np.stack([y**2 + 0.25 * z**3, 2 * x * y, 0.75 * z**2 * x])
+    found = numdiff.gradient(fun, POINTS, vectorized=True, points=True, full_output=True)
+    np.testing.assert_allclose(found.value, exact, atol=3e-9)
+    assert (np.abs(found.value - exact) <= found.error).mean() > 0.95
+
+
+def test_steps_and_bounds_of_each_point():
+    steps = RNG.uniform(1e-6, 1e-3, POINTS.shape)
+    lb = POINTS - np.where(RNG.random(POINTS.shape) < 0.3, 0.0, 1.0)
+    found = numdiff.gradient(fun, POINTS, points=True, vectorized=True, abs_step=steps, bounds=(lb, 9.0))
+    for k, x in enumerate(POINTS.T):
+        expected = numdiff.gradient(fun, x, abs_step=steps[:, k], bounds=(lb[:, k], 9.0))
+        np.testing.assert_allclose(found[:, k], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_points_where_fun_is_not_finite(backend):
+    def log(x):
+        with np.errstate(all="ignore"):
+            return np.log(x[0]) + x[1]
+
+    points = np.array([[1.0, 1e-7, -1.0, 2.0], [1.0, 1.0, 1.0, 1.0]])
+    for given, more in ((log, {"vectorized": True}), (Callback(lambda x: float(log(x))).pointer, {})):
+        found = numdiff.gradient(given, points, points=True, full_output=True, **more)
+        assert np.isnan(found.value[:, 2]).all()
+        assert (found.flag[:, 2] & numdiff.Flag.nonfinite).all()
+        np.testing.assert_allclose(found.value[0, [0, 1, 3]], [1.0, 1e7, 0.5], rtol=1e-3)
+        np.testing.assert_allclose(numdiff.gradient(given, points, points=True, **more), found.value, rtol=1e-6)
+
+
+def test_blocks():
+    def counting(x):
+        shapes.append(x.shape)
+        value = fun(x)
+        x[...] = np.nan
+        return value
+
+    shapes = []
+    points = RNG.uniform(-1.0, 1.0, (3, 1000))
+    found = numdiff.gradient(counting, points, vectorized=True, points=True, max_bytes=8 * 11 * 100)
+    assert max(shape[1] for shape in shapes) == 100
+    assert sum(shape[1] for shape in shapes) == 6002
+    np.testing.assert_array_equal(found, numdiff.gradient(fun, points, vectorized=True, points=True))
+
+
+def test_single_precision():
+    found = numdiff.gradient(lambda x: fun(x.astype(np.float32)), POINTS, vectorized=True, points=True)
+    np.testing.assert_allclose(found, one_by_one(POINTS)["value"], rtol=1e-3, atol=1e-3)
+
+
+def test_no_points_and_no_components():
+    for shape in ((3, 0), (0, 4), (0, 0)):
+        points = np.empty(shape)
+        assert numdiff.gradient(fun, points, vectorized=True, points=True).shape == shape
+        full = numdiff.gradient(Callback(lambda x: 0.0).pointer, points, points=True, full_output=True)
+        assert full.value.shape == full.flag.shape == shape
+        assert full.nfev == 0
+
+
+def test_native_functions_that_write_or_are_given_data():
+    def writes(x):
+        value = float(fun(x))
+        x[:] = 1e6
+        return value
+
+    np.testing.assert_array_equal(
+        numdiff.gradient(Callback(writes).pointer, POINTS, points=True), one_by_one(POINTS)["value"]
+    )
+    with pytest.raises(ValueError, match="one number for a gradient"):
+        numdiff.gradient(numdiff.native(NUMBERS(lambda n, x, m, fx, data: 0), m=2), POINTS, points=True)
+
+
+def test_wrong_arguments():
+    for options, text in (
+        ({}, "`points` needs `vectorized=True`"),
+        ({"vectorized": True, "method": "richardson"}, "`method` must be one of"),
+        ({"vectorized": True, "workers": 2}, "`workers` cannot be given with `points`"),
+        ({"vectorized": True, "f0": 1.0}, "`f0` cannot be given with `points`"),
+        ({"vectorized": True, "indices": [0]}, "`indices` cannot be given with `points`"),
+        ({"vectorized": True, "rel_step": np.ones(3)}, r"shape of `x0`, \(3, 50\)"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            numdiff.gradient(fun, POINTS, points=True, **options)
+    with pytest.raises(ValueError, match=r"\(n, k\) with `points`"):
+        numdiff.gradient(fun, POINTS[0], points=True, vectorized=True)
+    with pytest.raises(ValueError, match=r"x0\[1, 2\] is nan"):
+        bad = POINTS.copy()
+        bad[1, 2] = np.nan
+        numdiff.gradient(fun, bad, points=True, vectorized=True)
+
+
+def test_kernels(backend):
+    kernels = importlib.import_module({"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}[backend])
+    callback = Callback(lambda x: float(fun(x)))
+    native = numdiff.native(callback.pointer)
+    for stencil in (CENTRAL, central(4)):
+        out, relative = np.empty((3, 50)), float(default_step(EPS, 2))
+        callback.nfev = 0
+        status, nfev = kernels.gradients(native, POINTS, relative, 1.0, stencil, np.empty(3), out)
+        assert (status, nfev) == (0, callback.nfev) == (0, 50 * 3 * len(stencil[0]))
+        expected = np.stack(
+            [numdiff.gradient(fun, x, order=len(stencil[0]), rel_step=None, abs_step=steps(x)) for x in POINTS.T],
+            axis=1,
+        )
+        np.testing.assert_array_equal(out, expected)
+    values = np.empty(50)
+    kernels.columns(native, POINTS, np.empty(3), values)
+    np.testing.assert_array_equal(values, fun(POINTS))
+
+
+def steps(x):
+    """Powers of two, the nearest ones."""
+    significand, exponent = np.frexp(default_step(EPS, 2) * np.maximum(np.abs(x), 1.0))
+    return np.ldexp(np.where(significand < 0.75, 0.5, 1.0), exponent)

@@ -1,0 +1,315 @@
+"""vectorized=True: fun at many points at once; and the moves and kernels behind it."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import numdiff
+from numdiff import _moves, _vectorized
+from numdiff._stencils import CENTRAL, FORWARD, ONE_SIDED, central
+
+X = np.array([0.5, -1.25, 2.0, 0.1, -0.7])
+
+
+def smooth(x):
+    """Of + * / alone, summed in the order of the rows: the same bits with any number of columns."""
+    total = x[0] / (2 + x[0] * x[0]) * x[1] * x[1]
+    for i in range(1, len(x)):
+        total = total + x[i - 1] * x[i - 1] * x[i - 1] / (1 + x[i] * x[i])
+    return total
+
+
+def several(x):
+    return np.stack([smooth(x), x[0] * x[-1], x[1] * x[1]])
+
+
+class Columns:
+    """Keeps the shapes that it was called with, and counts the columns."""
+
+    def __init__(self, fun=smooth):
+        self.fun, self.shapes = fun, []
+
+    @property
+    def nfev(self):
+        return sum(shape[-1] for shape in self.shapes)
+
+    def __call__(self, x, *args):
+        assert x.dtype == np.float64
+        assert x.flags.c_contiguous
+        assert x.flags.writeable
+        self.shapes.append(x.shape)
+        value = self.fun(x, *args)
+        x[...] = np.nan  # it may do what it likes with its x
+        return value
+
+
+OPTIONS = (
+    {},
+    {"method": "forward"},
+    {"method": "backward", "order": 2},
+    {"order": 6},
+    {"method": "richardson"},
+    {"indices": [3, 1]},
+    {"bounds": (X - 1e-9, X + 1.0)},
+    {"bounds": (np.where(np.arange(5) == 2, X, -3.0), np.where(np.arange(5) == 2, X, 3.0))},
+    {"noise": 1e-7},
+    {"noise": "estimate"},
+    {"f0": float(smooth(X))},
+    {"rel_step": 1e-4},
+)
+
+
+def same(found, expected):
+    for name in ("value", "error", "step", "flag"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_same_bits_as_one_point_at_a_time(options):
+    fun = Columns()
+    expected = numdiff.gradient(smooth, X, full_output=True, **options)
+    found = numdiff.gradient(fun, X, vectorized=True, full_output=True, **options)
+    same(found, expected)
+    assert found.nfev == fun.nfev
+    assert found.nfev - expected.nfev in (0, 1)  # the first column stands alone, too
+
+    options = {name: value for name, value in options.items() if name != "f0"}
+    expected = numdiff.jacobian(several, X, full_output=True, **options)
+    same(numdiff.jacobian(Columns(several), X, vectorized=True, full_output=True, **options), expected)
+
+
+@pytest.mark.parametrize("method", ["central", "forward", "richardson"])
+@pytest.mark.parametrize("bounds", [None, (X - 1e-9, X + 1.0), (-9.0, X + 1e-9)], ids=str)
+def test_same_second_derivatives(method, bounds):
+    fun, options = Columns(), {"method": method, "bounds": bounds, "full_output": True}
+    expected = numdiff.hessian(smooth, X, **options)
+    found = numdiff.hessian(fun, X, vectorized=True, **options)
+    same(found, expected)
+    assert found.nfev == fun.nfev == expected.nfev + 1
+    found = numdiff.hessian_diagonal(smooth, X, vectorized=True, **options)
+    same(found, numdiff.hessian_diagonal(smooth, X, **options))
+
+    def jac(x):
+        return np.stack([x[0] / (1 + x[1] * x[1]), x[0] * x[0], 2 * x[2], x[3] * 0.0, x[4] * x[4]])
+
+    found = numdiff.hessian(None, X, jac=Columns(jac), vectorized=True, **options)
+    same(found, numdiff.hessian(None, X, jac=jac, **options))
+
+
+def test_closed_form_and_calls():
+    fun = Columns(lambda x: (x**3).sum(axis=0))
+    x0 = np.linspace(-1.0, 2.0, 200)
+    found = numdiff.gradient(fun, x0, vectorized=True)
+    np.testing.assert_allclose(found, 3 * x0**2, atol=2e-7)  # rounding in a sum of 200: sqrt(eps) would leave 1e-6
+    assert fun.shapes == [(200, 1), (200, 400)]
+    np.testing.assert_allclose(numdiff.grad(fun, vectorized=True)(x0), 3 * x0**2, atol=2e-7)
+    value, gradient = numdiff.value_and_grad(fun, vectorized=True)(x0)
+    assert value == pytest.approx((x0**3).sum(), rel=1e-14)
+    np.testing.assert_allclose(gradient, 3 * x0**2, atol=2e-7)
+
+
+def test_a_matrix_and_a_number():
+    x0 = np.arange(6.0).reshape(2, 3)
+    fun = Columns(lambda x: (x**2).sum(axis=(0, 1)))
+    np.testing.assert_allclose(numdiff.gradient(fun, x0, vectorized=True), 2 * x0, atol=1e-9)
+    assert fun.shapes == [(2, 3, 1), (2, 3, 12)]
+    fun = Columns(lambda x: x**2)
+    assert numdiff.gradient(fun, 3.0, vectorized=True) == pytest.approx(6.0, abs=1e-10)
+    assert fun.shapes == [(1,), (2,)]
+    np.testing.assert_allclose(numdiff.jacobian(fun, 3.0, vectorized=True), [[6.0]], atol=1e-10)
+
+
+def test_blocks_keep_to_max_bytes():
+    n = 300
+    for max_bytes, widest in ((1, 1), (8 * (n + 1) * 10, 10), (1 << 26, 435)):
+        fun = Columns(lambda x: (x**2).sum(axis=0))
+        found = numdiff.gradient(fun, np.ones(n), vectorized=True, max_bytes=max_bytes)
+        np.testing.assert_allclose(found, 2.0, atol=3e-8)
+        assert max(shape[-1] for shape in fun.shapes) == widest
+        assert fun.nfev == 2 * n + 1
+    wide = Columns(lambda x: x[0] * np.ones((200_000, 1)))
+    numdiff.jacobian(wide, np.ones(100), vectorized=True, indices=range(20), max_bytes=200_100 * 8 * 3)
+    assert max(shape[-1] for shape in wide.shapes) == 3
+
+
+def test_values_are_split_as_well(monkeypatch):
+    monkeypatch.setattr("numdiff._difference.MOST_VALUES", 12)
+    monkeypatch.setattr("numdiff._second.MOST_VALUES", 12)
+    for options in ({}, {"method": "forward"}, {"method": "richardson"}):
+        same(
+            numdiff.jacobian(Columns(several), X, vectorized=True, full_output=True, **options),
+            numdiff.jacobian(several, X, full_output=True, **options),
+        )
+    same(
+        numdiff.hessian(Columns(), X, vectorized=True, full_output=True),
+        numdiff.hessian(smooth, X, full_output=True),
+    )
+
+
+def test_domain_and_precision():
+    def fun(x):
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(x[0]) + x[1] * x[2]
+
+    x0 = np.array([1e-9, 2.0, 3.0])
+    for method in ("central", "forward", "richardson"):
+        same(
+            numdiff.gradient(fun, x0, vectorized=True, method=method, full_output=True),
+            numdiff.gradient(fun, x0, method=method, full_output=True),
+        )
+    single = numdiff.gradient(lambda x: smooth(x.astype(np.float32)), X, vectorized=True, full_output=True)
+    assert (single.flag & numdiff.Flag.low_precision).all()
+    np.testing.assert_allclose(single.value, numdiff.gradient(smooth, X), rtol=3e-3, atol=3e-3)
+
+
+def test_complex_steps():
+    found = numdiff.gradient(smooth, X, vectorized=True, method="complex")
+    np.testing.assert_array_equal(found, numdiff.gradient(smooth, X, method="complex"))
+
+
+@pytest.mark.parametrize("method", ["central", "forward"])
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda x: (x / x.max()).sum(axis=0),
+        lambda x: np.cumsum((x**2).sum(axis=0)),
+        lambda x: np.cumsum((x**2).sum(axis=0)[::-1])[::-1],
+        lambda x: np.roll((x**2).sum(axis=0), 1),
+        lambda x: ((x - x.mean()) ** 3).sum(axis=0),
+    ],
+)
+def test_columns_that_depend_on_others_are_seen(fun, method):
+    with pytest.raises(ValueError, match="must treat each column of x by itself"):
+        numdiff.gradient(fun, X, vectorized=True, method=method)
+    with pytest.raises(ValueError, match="must treat each column of x by itself"):
+        numdiff.gradient(fun, np.stack([X, 2 * X, 1 - X], axis=1), vectorized=True, points=True, method=method)
+
+
+def test_rounding_that_depends_on_the_number_of_columns_is_none():
+    rng = np.random.default_rng(0)
+
+    def fun(x):
+        return (x**2).sum(axis=0) * (1.0 + 1e-13 * (x.shape[1] > 1))
+
+    def noisy(x):
+        return (x**2).sum(axis=0) + 1e-9 * rng.standard_normal(x.shape[1])
+
+    np.testing.assert_allclose(numdiff.gradient(fun, X, vectorized=True), 2 * X, rtol=1e-8)
+    found = numdiff.gradient(noisy, X, vectorized=True, noise=1e-9)
+    np.testing.assert_allclose(found, 2 * X, atol=3e-5)
+
+
+@pytest.mark.parametrize(
+    ("fun", "error", "text"),
+    [
+        (lambda x: x.sum(), ValueError, "it returned one number"),
+        (lambda x: (x * x).sum(axis=-1), ValueError, r"\(1,\) or \(m, 1\); it returned shape \(5,\)"),
+        (lambda x: None, TypeError, "returned None"),
+        (lambda x: x.sum(axis=0) > 1, TypeError, "real numbers"),
+        (lambda x: several(x)[:2], ValueError, "one number for a gradient"),
+        (lambda x: x.sum(axis=0) * (1 + 0j), TypeError, "real numbers"),
+        (lambda x: x.sum(axis=0)[:1], ValueError, "for 10 of them"),
+        (lambda x: x.sum(axis=0) if x.shape[1] == 1 else several(x), ValueError, "1 at first and 3 later"),
+    ],
+)
+def test_wrong_values(fun, error, text):
+    with pytest.raises(error, match=text):
+        numdiff.gradient(fun, X, vectorized=True)
+
+
+def test_wrong_arguments():
+    for name, value, error in (
+        ("vectorized", 1, TypeError),
+        ("max_bytes", 1.5, TypeError),
+        ("max_bytes", 0, ValueError),
+        ("points", "yes", TypeError),
+        ("progress", 1, TypeError),
+    ):
+        with pytest.raises(error, match=f"`{name}` must be"):
+            numdiff.gradient(smooth, X, **{"vectorized": True, name: value})
+    with pytest.raises(ValueError, match="`vectorized` cannot be given with a tree"):
+        numdiff.gradient(smooth, {"a": X}, vectorized=True)
+    for derivative in (numdiff.jacobian, numdiff.hessian):
+        with pytest.raises(ValueError, match="`vectorized` cannot be given with `sparsity`"):
+            derivative(smooth, X, vectorized=True, sparsity=np.eye(5))
+    with pytest.raises(ValueError, match="`jac` must return 5 numbers for each column; it returned 3"):
+        numdiff.hessian(None, X, jac=several, vectorized=True)
+    fun = Columns()
+    with pytest.raises(ZeroDivisionError):
+        numdiff.gradient(lambda x: 1 // 0, X, vectorized=True)
+    with pytest.raises(TypeError, match="unknown option `points`"):
+        numdiff.grad(fun, points=True)
+    assert fun.nfev == 0
+
+
+def test_nothing_to_differentiate_by():
+    assert numdiff.gradient(lambda x: np.zeros(x.shape[1]), [], vectorized=True).shape == (0,)
+    assert numdiff.gradient(smooth, X, vectorized=True, indices=[]).shape == (0,)
+    assert numdiff.jacobian(several, X, vectorized=True, indices=[]).shape == (3, 0)
+
+
+class Trace:
+    """A function that keeps the points of its calls."""
+
+    def __init__(self):
+        self.points = []
+
+    def __call__(self, x):
+        self.points.append(x.copy())
+        return float(smooth(x))
+
+
+def test_moves_are_the_points_of_the_kernels(backend):
+    kernels = importlib.import_module({"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}[backend])
+    index, h = np.array([3, 0, 4]), np.array([0.5, -0.25, 0.125])
+    for one_sided in ([False, False, False], [True, False, True], [True, True, True]):
+        sides = np.array(one_sided)
+        cases = [(_moves.of_difference(X, index, h, s), s) for s in (CENTRAL, FORWARD, ONE_SIDED, central(4))]
+        for moves, stencil in cases:
+            trace, out, again = Trace(), np.empty(3), np.empty(3)
+            rest = 1, X.copy(), index, h, stencil, float(smooth(X)), None
+            kernels.difference(trace, (), float, *rest, out, None)
+            values = check(moves, trace)
+            status, calls = kernels.difference(values, (), float, *rest, again, None)
+            assert (status, calls) == (0, len(values))
+            np.testing.assert_array_equal(again, out)
+
+        near, diagonal, trace = np.empty((3, 2)), np.empty(3), Trace()
+        kernels.hessian_diagonal(trace, (), float, X.copy(), index, h, sides, 0.5, None, near, diagonal)
+        values = check(_moves.of_diagonal(X, index, h, sides), trace)
+        near_again, again = np.empty((3, 2)), np.empty(3)
+        kernels.hessian_diagonal(values, (), float, X.copy(), index, h, sides, 0.5, None, near_again, again)
+        np.testing.assert_array_equal(again, diagonal)
+        np.testing.assert_array_equal(near_again, near)
+
+        for begin, end in ((0, 3), (0, 1), (1, 3)):
+            mixed, again, trace = np.zeros((3, 3)), np.zeros((3, 3)), Trace()
+            rest = X.copy(), index, h, sides, 0.5, near
+            kernels.hessian_mixed(trace, (), float, *rest, mixed, begin, end)
+            values = check(_moves.of_mixed(X, index, h, sides, begin, end), trace)
+            kernels.hessian_mixed(values, (), float, *rest, again, begin, end)
+            np.testing.assert_array_equal(again, mixed)
+
+
+def check(moves, trace):
+    """That the moves are the points of the calls, one by one and as columns; their values."""
+    np.testing.assert_array_equal(moves.columns(X).T, trace.points)
+    np.testing.assert_array_equal([moves.point(X, p) for p in range(len(moves))], trace.points)
+    return np.array([[smooth(x)] for x in trace.points])
+
+
+def test_too_few_values(backend):
+    kernels = importlib.import_module({"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}[backend])
+    with pytest.raises((ValueError, StopIteration)):
+        kernels.difference(
+            np.ones((9, 1)), (), float, 1, X.copy(), None, np.ones(5), CENTRAL, None, None, np.empty(5), None
+        )
+
+
+def test_width_of_blocks():
+    columns = _vectorized.Columns(smooth, 1 << 26)
+    assert columns.width(1024) == 128  # 1 MiB
+    assert columns.width(100_000) == 64
+    assert columns.width(1 << 20) == 8  # 64 MiB
+    assert columns.width(1 << 30) == 1
