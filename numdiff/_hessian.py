@@ -158,7 +158,7 @@ def hessian(
         return _sparse(fun, x0, jac, sparsity, check_sparsity, *options, f0, args, kwargs, noise, full_output)
     engine = workers, vectorized, max_bytes, progress
     if jac is not None:
-        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise, engine)
+        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise, engine, full_output)
     else:
         found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, engine, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
@@ -336,6 +336,7 @@ def _from_gradient(
     kwargs: Mapping[str, Any] | None,
     noise: float | str | None,
     engine: tuple[Any, ...],
+    bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
     kind = method_of(method, METHODS)
@@ -346,7 +347,7 @@ def _from_gradient(
     gradient = bound if vectorized else gradient_calls(bound, point.shape)
     found = differentiate(
         gradient, x0, False, kind,
-        rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,
+        rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=bars,
         workers=workers, vectorized=vectorized, max_bytes=max_bytes, progress=progress,
     )  # fmt: skip
     if found.run.m != point.size:
@@ -390,11 +391,12 @@ def _symmetric(found: Found) -> Second:
     rows, n = found.rows, len(found.rows)
     h = found.steps if found.steps.ndim == 1 else np.diag(found.steps).copy()
     flags = np.zeros((n, n), np.intp) if found.flags is None else found.flags
-    assert found.error is not None
+    error = found.error
     with np.errstate(all="ignore"):
         value = 0.5 * (rows + rows.T)
         # Only a wrong jac, or an error of the differences, is not symmetric.
-        error = np.maximum(0.5 * (found.error + found.error.T), 0.5 * np.abs(rows - rows.T))
+        if error is not None:
+            error = np.maximum(0.5 * (error + error.T), 0.5 * np.abs(rows - rows.T))
     return Second(found.run, found.kind, value, error, h, flags | flags.T)
 
 
@@ -402,6 +404,7 @@ def _answer(found: Second, shape: tuple[int, ...], x_shape: tuple[int, ...], ful
     value = found.value.reshape(shape)[()]
     if not full_output:
         return value
+    assert found.error is not None
     flags = found.flags.reshape(shape)
     if (found.run.eps or EPS) > EPS:
         flags = flags | Flag.low_precision
