@@ -75,7 +75,7 @@ CENTRAL_STEP: Final = default_step(EPS, 2)
 _FLOAT64: Final = np.dtype(np.float64)
 
 
-def native_gradient(fun: Native, x0: Any) -> Any:
+def native_gradient(fun: Native, x0: Any, workers: Any) -> Any:
     """The gradient by central differences with default steps, in little more than the time of the calls.
 
     None where it takes more care: a point that is no float64 array, or values that are not finite.
@@ -88,11 +88,11 @@ def native_gradient(fun: Native, x0: Any) -> Any:
         or fun.m != 1
     ):
         return None
-    out, _, calls = plain_gradient(fun, x0.copy(), None)
+    out, _, calls = plain_gradient(fun, x0.copy(), None, workers)
     return out if calls > 0 else None
 
 
-def plain_gradient(fun: Native, x: Float, kept: Float | None) -> tuple[Float, Float, int]:
+def plain_gradient(fun: Native, x: Float, kept: Float | None, workers: Any = None) -> tuple[Float, Float, int]:
     """The gradient at x, a private copy, and its steps; calls of fun: below 0 (or 0) where it takes more care.
 
     kept, if wanted, takes fun's values, (n, 2, 1).
@@ -101,7 +101,17 @@ def plain_gradient(fun: Native, x: Float, kept: Float | None) -> tuple[Float, Fl
     if kernels.move(x, CENTRAL_STEP, 1.0, 1.0, h):
         return out, h, 0
     h -= x
-    status, calls = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, kept)
+    if workers is None:
+        status, calls = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, kept)
+    else:
+        index, steps, slopes = np.arange(x.size), h.reshape(-1), out.reshape(-1)
+
+        def in_part(fun: Any, begin: int, end: int) -> Any:
+            part = slice(begin, end)
+            rest = CENTRAL, None, None, slopes[part], None
+            return kernels.difference(fun, (), one_number, 1, x, index[part], steps[part], *rest)
+
+        status, calls = in_ranges(workers, fun, x.size, in_part)
     return out, h, calls if status == 0 else -calls
 
 
