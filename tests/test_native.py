@@ -397,6 +397,87 @@ def test_descents_of_native_functions(name):
     np.testing.assert_allclose(bowl_gradient(alone.x), 0.0, atol=1e-3)
 
 
+NUMERICAL = {
+    **{name: options for name, options in DESCENTS.items() if name != "overwrite_x"},
+    "long": {"learning_rate": 0.01, "maxiter": 200, "gtol": 0},
+    "below its error": {"gtol": 0, "learning_rate": 0.3},
+    "method": {"method": "central"},
+    "forward": {"method": "forward"},
+    "x_scale": {"x_scale": 2.0},
+}
+
+
+def same_descent(found, expected, calls):
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.jac, expected.jac)
+    for name in ("fun", "nit", "nfev", "njev", "status"):
+        np.testing.assert_array_equal(found[name], expected[name])
+    assert calls == found.nfev
+
+
+@pytest.mark.parametrize("name", NUMERICAL)
+@pytest.mark.parametrize("n", [2, 70])
+def test_descents_by_differences_of_native_functions(name, n):
+    x0 = np.resize(X, n)
+    options = {key: (x0, x0 + 10.0) if key == "bounds" else value for key, value in NUMERICAL[name].items()}
+    fun = Callback(bowl)
+    expected = numdiff.gradient_descent(bowl, x0, **options)
+    found = numdiff.gradient_descent(fun.pointer, x0, **options)
+    same_descent(found, expected, fun.nfev)
+
+
+def test_a_native_descent_by_differences_looks_at_its_errors_as_any_other():
+    # Without a minimum, and steep at first: the norm falls until the error matters.
+    def far(x):
+        return float(np.exp(-x[0]) + 1e-3 * np.sqrt(1.0 + x[1] * x[1]))
+
+    for options in ({"gtol": 1e-4}, {"gtol": 0.0, "maxiter": 3000, "learning_rate": 3.0}, {"history": True}):
+        fun = Callback(far)
+        expected = numdiff.gradient_descent(far, [1.0, 3.0], **options)
+        same_descent(numdiff.gradient_descent(fun.pointer, [1.0, 3.0], **options), expected, fun.nfev)
+
+
+def test_native_descents_by_differences_of_functions_that_end_or_write():
+    def ends(x):
+        return float(np.log(x[0]) ** 2 + x[1] ** 2) if x[0] > 0 else float("nan")
+
+    def overflows(x):
+        with np.errstate(all="ignore"):
+            return float(np.exp(x[0] * x[0]) + x[1])
+
+    starts = {ends: [1e-7, 1.0], overflows: [30.0, 1.0]}
+    for fun, x0 in starts.items():
+        for options in ({"learning_rate": 1e-9, "maxiter": 5}, {"history": True, "maxiter": 4}):
+            callback = Callback(fun)
+            with np.errstate(all="ignore"):
+                expected = numdiff.gradient_descent(fun, x0, **options)
+                found = numdiff.gradient_descent(callback.pointer, x0, **options)
+            np.testing.assert_array_equal(found.x, expected.x)
+            assert (found.status, found.nit) == (expected.status, expected.nit)
+            assert callback.nfev == found.nfev  # one more gradient where care is needed
+
+    def written(x):
+        found = bowl(x)
+        x[1] = 7.0
+        return found
+
+    for options in ({}, {"history": True}):
+        callback = Callback(written)
+        found = numdiff.gradient_descent(callback.pointer, X, **options)
+        np.testing.assert_array_equal(found.x, numdiff.gradient_descent(bowl, X, **options).x)
+        assert callback.nfev == found.nfev
+
+    pointer = NUMBERS(lambda n, x, m, fx, data: 5)
+    with pytest.raises(RuntimeError, match="`fun` stopped with status 5"):
+        numdiff.gradient_descent(numdiff.native(pointer, m=1), X)
+    with pytest.raises(ValueError, match="one number"):
+        numdiff.gradient_descent(numdiff.native(pointer, m=2), X)
+    np.testing.assert_array_equal(
+        numdiff.gradient_descent(Callback(lambda x: float((x[0] - 1.0) ** 2)).pointer, 3.0).x,
+        numdiff.gradient_descent(lambda x: float((x - 1.0) ** 2), 3.0).x,
+    )
+
+
 def test_a_native_gradient_that_stops_writes_or_is_not_finite():
     def stop(n, x, m, fx, data):
         array(fx, m)[:] = bowl_gradient(array(x, n))
