@@ -105,6 +105,10 @@ class Native:
         """This as the gradient at points of that shape, if it is one (see `recognise_gradient`)."""
         return self
 
+    def is_number(self, ndim: int) -> bool:
+        """Whether it has one value at an array with ndim axes, a float64; without a call."""
+        return self.m == 1
+
     def watch(self, x: Any, status: int) -> None:
         """Raise if the function returned a status at x, or if the work is to be stopped."""
         if status:

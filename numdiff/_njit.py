@@ -52,10 +52,7 @@ class Compiled(Native):
     def lowered(self, m: int, ndim: int) -> Native | None:
         if ndim != 1:
             return None
-        types = _numba().types
-        if not self.fun.overloads and self.fun._can_compile:
-            self.fun.compile((_point(),))
-        kind = _returned(self.fun)
+        types, kind = _numba().types, self._kind()
         several = isinstance(kind, types.Array) and kind.ndim == 1 and kind.dtype is types.float64
         if not several and not (kind is types.float64 and m == 1):
             return None
@@ -67,6 +64,14 @@ class Compiled(Native):
         found = _Lowered(NUMBERS, _made[self.fun][0], None, m, self.fun)
         found.stopped = self.stopped
         return found
+
+    def _kind(self) -> Any:
+        if not self.fun.overloads and self.fun._can_compile:
+            self.fun.compile((_point(),))
+        return _returned(self.fun)
+
+    def is_number(self, ndim: int) -> bool:
+        return ndim == 1 and self._kind() is _numba().types.float64
 
     def in_range(self, stopped: Callable[[], bool]) -> Native:
         return Compiled(self.fun, stopped)

@@ -123,7 +123,8 @@ class Objective:
             self.error = None if gtol is None else np.full(1, np.inf)
             self.value, self.gradient = self._value, self._gradient
             plain = set(self.options) <= {"method"} and method_of(self.options.get("method", "central")) == "central"
-            if plain and type(self.fun) is Native and self.fun.m == 1 and self.limits is None and gtol is not None:
+            plain &= gtol is not None and self.limits is None and isinstance(self.fun, Native) and not self.args
+            if plain and self.fun.is_number(self.x0.ndim):  # type: ignore[attr-defined]
                 n = self.x0.size
                 work = np.empty(n), np.empty(n), np.empty((n, 2, 1)), self._since
                 self.differences = (self.fun, *work, CENTRAL_STEP, _LOOK, gtol, _CLEAR, self.careful)

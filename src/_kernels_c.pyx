@@ -253,7 +253,11 @@ cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -
     """What may stop a loop over a native function: its status, Ctrl-C, or another thread."""
     cdef Evaluation self = <Evaluation>context
     PyErr_CheckSignals()
-    self.fun.watch(self.x, status)
+    where = self.x
+    if status != 0 and x != self.point.x:  # in the differences of a descent
+        where = self.x0.copy()
+        memcpy((<Layout *>(<char *><PyObject *>where + sizeof(PyObject))).data, x, <size_t>n * sizeof(double))
+    self.fun.watch(where, status)
     return 0
 
 
@@ -565,7 +569,7 @@ cdef class Descent(Evaluation):
     cdef bint lower_differences(self, tuple differences) except -1:
         """Let C call the native fun itself, also for differences; True."""
         cdef nd_numerical *to = &self.numerical
-        self.lower(differences[0])
+        self.lower(differences[0].lowered(1, self.layout.nd))
         to.point = self.point
         to.point.x = self.lend_exactly(differences[1], PyBUF_WRITABLE)
         to.h = self.lend_exactly(differences[2], PyBUF_WRITABLE)

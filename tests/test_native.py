@@ -916,6 +916,14 @@ def test_njit_gradients(numba):
     found, expected = (numdiff.gradient_descent(None, X, jac=j, learning_rate=0.01) for j in (jac, python))
     np.testing.assert_array_equal(found.x, expected.x)
     assert (found.nit, found.njev) == (expected.nit, expected.njev)
+    fun = numba.njit(lambda x: (x[0] - 1.0) ** 2 + 2.0 * x[1] ** 2 + x[2] ** 2 * x[3] ** 2)
+    found, expected = (numdiff.gradient_descent(f, X, learning_rate=0.02) for f in (fun, fun.py_func))
+    np.testing.assert_allclose(found.x, expected.x, atol=1e-5)  # it may round in another way
+    single = numba.njit(lambda x: np.float32((x[0] - 1.0) ** 2))
+    assert (
+        numdiff.gradient_descent(single, [3.0], learning_rate=0.1).status
+        == numdiff.gradient_descent(lambda x: np.float32((x[0] - 1.0) ** 2), [3.0], learning_rate=0.1).status
+    )
     with pytest.raises(ValueError, match="`jac` must return the gradient"):
         numdiff.hessian(None, X, jac=numba.njit(lambda x: x[:2]))
 
@@ -969,6 +977,8 @@ def test_njit_exceptions_pass_through(numba):
 
     with pytest.raises(KeyError, match="mine"):
         numdiff.gradient(fun, [1.0, 0.25])
+    with pytest.raises(KeyError, match="mine"):
+        numdiff.gradient_descent(fun, [1.0, 0.25], history=True)  # fun is fine where the descent is
 
     @numba.njit
     def grows(x):
