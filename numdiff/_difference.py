@@ -80,16 +80,22 @@ def native_gradient(fun: Native, x0: Any, workers: Any) -> Any:
 
     None where it takes more care: a point that is no float64 array, or values that are not finite.
     """
-    if (
-        type(x0) is not np.ndarray
-        or x0.dtype is not _FLOAT64
-        or not x0.flags.c_contiguous
-        or not x0.shape
-        or fun.m != 1
-    ):
+    if not is_plain(fun, x0):
         return None
     out, _, calls = plain_gradient(fun, x0.copy(), None, workers)
     return out if calls > 0 else None
+
+
+def is_plain(fun: Native, x0: Any) -> bool:
+    """Whether fun has one value, and x0 is an array as fun takes it, with axes and components."""
+    return (
+        type(x0) is np.ndarray
+        and x0.dtype is _FLOAT64
+        and x0.flags.c_contiguous
+        and x0.shape != ()
+        and x0.size > 0
+        and fun.m == 1
+    )
 
 
 def plain_gradient(fun: Native, x: Float, kept: Float | None, workers: Any = None) -> tuple[Float, Float, int]:

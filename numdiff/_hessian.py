@@ -13,7 +13,8 @@ from ._compressed import jacobian as sparse_jacobian
 from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
 from ._engine import MAX_BYTES, engaged, refuse
 from ._function import as_gradient, as_point, bind, describe, recognise_gradient
-from ._native import Native
+from ._native import Native, recognise
+from ._native_hessian import native_hessian
 from ._plan import StepOptions
 from ._result import DerivativeResult, Flag
 from ._second import Second, SecondRun, second_derivatives
@@ -145,6 +146,17 @@ def hessian(
     array([[ 4., -1.],
            [-1.,  6.]])
     """
+    fun = recognise(fun)
+    if (
+        type(fun) is Native
+        and method == "central"
+        and (jac is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
+        and (f0 is None and kwargs is None and noise is None and sparsity is None and workers is None)
+        and not (args or vectorized or progress or full_output)
+    ):
+        quick = native_hessian(fun, x0)
+        if quick is not None:
+            return quick
     tree = as_tree(x0)
     jac = recognise_gradient(jac, x0 if tree is None else tree.x0)
     if tree is not None:

@@ -31,7 +31,7 @@ Index = NDArray[np.intp]
 # Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look
 # smooth at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
 _RATIOS = (LONGEST, 4.127, 1.913)
-_NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
+NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
@@ -260,9 +260,7 @@ class _Search:
         distance = plan.distance()
         # Where a two-sided difference reaches beyond 0, f does not end there.
         with np.errstate(over="ignore"):
-            near = (distance < h / np.where(plan.one_sided, _NEAR_ONE_SIDED, _NEAR)) & (
-                plan.one_sided | (distance >= h)
-            )
+            near = (distance < h / np.where(plan.one_sided, _NEAR_ONE_SIDED, NEAR)) & (plan.one_sided | (distance >= h))
         if not near.any():
             return near
         with np.errstate(all="ignore"):
@@ -301,7 +299,7 @@ class _Search:
         plan = self.plan
         distance = plan.distance()
         h = np.abs(plan.h)
-        smaller = np.minimum(0.1 * h, np.where(distance > 0, _NEAR * distance, np.inf))
+        smaller = np.minimum(0.1 * h, np.where(distance > 0, NEAR * distance, np.inf))
         before = self.second.copy(), self.near.copy(), plan.h.copy(), plan.one_sided.copy(), self.flags.copy()
         pending = bad & ~self._shrink(bad | suspects, np.copysign(smaller, plan.h), plan.one_sided, Flag.shrunk)
         with np.errstate(all="ignore"):
@@ -363,7 +361,7 @@ class _Search:
         plan = self.plan.take(concerned)
         distance = plan.distance()
         all_sides = np.ones_like(plan.one_sided)
-        shrunk = np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, _NEAR * distance, np.inf))
+        shrunk = np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, NEAR * distance, np.inf))
         trials = [(np.copysign(shrunk * 0.1**k, plan.h), plan.one_sided, Flag.shrunk) for k in range(_ROUNDS_MIXED)]
         trials += [(s * np.abs(plan.h), all_sides, Flag.one_sided) for s in (1.0, -1.0)]
         where = np.ix_(concerned, concerned)
@@ -402,7 +400,7 @@ class _Search:
             scale = _SMOOTH * plan.scale
             scale = np.where(length > _AT_REST * h, np.fmin(scale, _CAUTION * length), scale)
             reach = np.minimum(h / scale, 3.0)
-            reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
+            reach = np.where(self._shrunk(), np.maximum(reach, NEAR), reach)
             own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
             truncation = own * np.where(plan.one_sided, reach, reach**2 / 12)
             if mixed:
