@@ -151,7 +151,7 @@ def gradient(
         and (f0 is None and indices is None and noise is None and kwargs is None)
         and not (args or vectorized or points or progress or unpack or full_output)
     ):
-        quick = native_gradient(fun, x0, as_workers(workers, fun)[0])
+        quick = native_gradient(fun, x0, None if workers is None else as_workers(workers, fun)[0])
         if quick is not None:
             return quick
     if switch("points", points):
