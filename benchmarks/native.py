@@ -15,16 +15,24 @@ TIMES = 10  # gradients in one call of C, so that ctypes does not count
 
 
 @cache
-def library():
-    """The compiled rosen.c; None where there is no compiler."""
+def compiled(name):
+    """The library made of name.c; None where there is no compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "rosen.so")
-        source = Path(__file__).with_name("rosen.c")
+        path = Path(folder, f"{name}.so")
+        source = Path(__file__).with_name(f"{name}.c")
         subprocess.run([compiler, *FLAGS, "-o", path, source, "-lm"], check=True)
-        found = ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path))
+
+
+@cache
+def library():
+    """The compiled rosen.c; None where there is no compiler."""
+    found = compiled("rosen")
+    if found is None:
+        return None
     found.rosen.restype = ctypes.c_double
     found.rosen.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
     double_p, found.descend.restype = ctypes.POINTER(ctypes.c_double), ctypes.c_int

@@ -19,6 +19,7 @@ from ._elementwise_domain import Search, quotient_of_rounding
 from ._function import as_array, bind, component, describe
 from ._layout import Layout, fit
 from ._plan import StepOptions
+from ._progress import counted
 from ._result import DerivativeResult, Flag
 from ._stencils import CENTRAL_ORDERS, ONE_SIDED_ORDERS, Stencil, central, forward
 from ._steps import EPS, default_step, steps, taken
@@ -53,6 +54,7 @@ def derivative(
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     vectorized: bool = True,
+    progress: bool = False,
     full_output: bool = False,
 ) -> Any:
     """The n-th derivative of a function of one variable, at one point or at each element of an array.
@@ -87,6 +89,9 @@ def derivative(
         Further arguments of fun.
     vectorized : bool, default True
         False: fun takes one Python float and returns one number (``math.sin``), and is called point by point.
+        Otherwise each call is for all of x, as fun may hold parameters of its shape: there are no blocks.
+    progress : bool
+        Show a bar of the calls of fun, at most ten times a second. Needs tqdm (the extra "progress").
     full_output : bool
         Return a `DerivativeResult` (value, error, step, nfev, method, flag) instead.
 
@@ -140,6 +145,12 @@ def derivative(
     >>> round(numdiff.derivative(lambda p: p**7 * (1 - p) ** 3, 0.5, n=2, order=6), 9)
     0.0234375
     """
+    if progress is not False:
+        with counted(fun, progress) as fun:
+            return derivative(
+                fun, x, n=n, method=method, order=order, rel_step=rel_step, abs_step=abs_step, x_scale=x_scale,
+                bounds=bounds, noise=noise, args=args, kwargs=kwargs, vectorized=vectorized, full_output=full_output,
+            )  # fmt: skip
     rule = _rule(n, method, order)
     fun, args = bind(fun, args, kwargs, of_array=bool(vectorized))
     point = _as_points(x)

@@ -13,6 +13,7 @@ from ._differentiate import check_options, derivative_callable, differentiate
 from ._engine import MAX_BYTES, as_workers, refuse
 from ._native import Native, recognise
 from ._points import gradients
+from ._progress import counted
 from ._stops import switch
 
 OPTIONS: Final = (
@@ -242,11 +243,12 @@ def jacobian(
     if sparsity is not None:
         if indices is not None or noise is not None:
             raise ValueError("`indices` and `noise` cannot be given with `sparsity`")
-        refuse("`sparsity`", workers=workers, vectorized=vectorized, progress=progress)
-        return sparse_jacobian(
-            fun, x0, sparsity, check_sparsity, method, order, rel_step, abs_step, x_scale, bounds, f0, args, kwargs,
-            full_output,
-        )  # fmt: skip
+        refuse("`sparsity`", workers=workers, vectorized=vectorized)
+        with counted(fun, progress) as fun:
+            return sparse_jacobian(
+                fun, x0, sparsity, check_sparsity, method, order, rel_step, abs_step, x_scale, bounds, f0, args, kwargs,
+                full_output,
+            )  # fmt: skip
     found = differentiate(
         fun, x0, False, method, order, rel_step, abs_step, x_scale, bounds, f0, indices, noise, args, kwargs,
         workers, vectorized, max_bytes, progress, with_error=full_output,

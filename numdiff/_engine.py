@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -54,9 +54,18 @@ class Engine:
         return np.concatenate([known[None], rest]), len(rest)
 
 
-@contextmanager
-def engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: Any) -> Iterator[None]:
+_ALONE: Final = nullcontext()
+
+
+def engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: Any) -> AbstractContextManager[None]:
     """Let run call its function as these arguments say, in here."""
+    if workers is None and vectorized is False and progress is False:
+        return _ALONE
+    return _engaged(run, workers, vectorized, max_bytes, progress)
+
+
+@contextmanager
+def _engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: Any) -> Iterator[None]:
     fun = run.fun
     if switch("vectorized", vectorized):
         if isinstance(fun, Native):

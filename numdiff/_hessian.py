@@ -16,6 +16,7 @@ from ._function import as_gradient, as_point, bind, describe, recognise_gradient
 from ._native import Native, recognise
 from ._native_hessian import native_hessian
 from ._plan import StepOptions
+from ._progress import counted
 from ._result import DerivativeResult, Flag
 from ._second import Second, SecondRun, second_derivatives
 from ._sparse_hessian import hessian_from_values
@@ -166,8 +167,10 @@ def hessian(
         fun, jac = (tree.wrap(fun), None) if jac is None else (None, tree.wrap_gradient(jac))
     options = (method, rel_step, abs_step, x_scale, bounds)
     if sparsity is not None:
-        refuse("`sparsity`", workers=workers, vectorized=vectorized, progress=progress)
-        return _sparse(fun, x0, jac, sparsity, check_sparsity, *options, f0, args, kwargs, noise, full_output)
+        refuse("`sparsity`", workers=workers, vectorized=vectorized)
+        with counted(fun if jac is None else jac, progress) as called:
+            fun, jac = (called, None) if jac is None else (fun, called)
+            return _sparse(fun, x0, jac, sparsity, check_sparsity, *options, f0, args, kwargs, noise, full_output)
     engine = workers, vectorized, max_bytes, progress
     if jac is not None:
         found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise, engine, full_output)

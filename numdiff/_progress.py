@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from ._extra import missing
+from ._stops import switch
 
 
 def _tqdm(what: str) -> Any:
@@ -44,6 +46,16 @@ class Evaluations:
 
     def close(self) -> None:
         self.bar.close()
+
+
+@contextmanager
+def counted(fun: Any, progress: Any) -> Iterator[Any]:
+    """fun, or where progress is True and it can be called, fun with a bar of its calls."""
+    if not switch("progress", progress) or not callable(fun):
+        yield fun
+        return
+    with closing(Evaluations()) as bar:
+        yield bar.counting(fun)
 
 
 class Progress:

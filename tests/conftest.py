@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 
 import pytest
 
@@ -44,3 +45,20 @@ class Counted:
 @pytest.fixture
 def counted():
     return Counted
+
+
+@pytest.fixture
+def limited():
+    """A test that waits for a process that never comes fails after a minute."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def fail(*_):
+        raise TimeoutError("the test hangs")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, 60.0, 60.0)  # and again, where it hangs on the way out
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)
