@@ -71,29 +71,54 @@ def difference(
     return out, nfev, status
 
 
-_CENTRAL_STEP: Final = default_step(EPS, 2)
+CENTRAL_STEP: Final = default_step(EPS, 2)
 _FLOAT64: Final = np.dtype(np.float64)
 
 
-def native_gradient(fun: Native, x0: Any) -> Any:
+def native_gradient(fun: Native, x0: Any, workers: Any) -> Any:
     """The gradient by central differences with default steps, in little more than the time of the calls.
 
     None where it takes more care: a point that is no float64 array, or values that are not finite.
     """
-    if (
-        type(x0) is not np.ndarray
-        or x0.dtype is not _FLOAT64
-        or not x0.flags.c_contiguous
-        or not x0.shape
-        or fun.m != 1
-    ):
+    if not is_plain(fun, x0):
         return None
-    x, h, out = x0.copy(), np.empty(x0.shape), np.empty(x0.shape)
-    if kernels.move(x, _CENTRAL_STEP, 1.0, 1.0, h):
-        return None
+    out, _, calls = plain_gradient(fun, x0.copy(), None, workers)
+    return out if calls > 0 else None
+
+
+def is_plain(fun: Native, x0: Any) -> bool:
+    """Whether fun has one value, and x0 is an array as fun takes it, with axes and components."""
+    return (
+        type(x0) is np.ndarray
+        and x0.dtype is _FLOAT64
+        and x0.flags.c_contiguous
+        and x0.shape != ()
+        and x0.size > 0
+        and fun.m == 1
+    )
+
+
+def plain_gradient(fun: Native, x: Float, kept: Float | None, workers: Any = None) -> tuple[Float, Float, int]:
+    """The gradient at x, a private copy, and its steps; calls of fun: below 0 (or 0) where it takes more care.
+
+    kept, if wanted, takes fun's values, (n, 2, 1).
+    """
+    h, out = np.empty(x.shape), np.empty(x.shape)
+    if kernels.move(x, CENTRAL_STEP, 1.0, 1.0, h):
+        return out, h, 0
     h -= x
-    status, _ = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, None)
-    return out if status == 0 else None
+    if workers is None:
+        status, calls = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, kept)
+    else:
+        index, steps, slopes = np.arange(x.size), h.reshape(-1), out.reshape(-1)
+
+        def in_part(fun: Any, begin: int, end: int) -> Any:
+            part = slice(begin, end)
+            rest = CENTRAL, None, None, slopes[part], None
+            return kernels.difference(fun, (), one_number, 1, x, index[part], steps[part], *rest)
+
+        status, calls = in_ranges(workers, fun, x.size, in_part)
+    return out, h, calls if status == 0 else -calls
 
 
 class Run:

@@ -18,6 +18,7 @@ from ._directions import SMALL_BLOCK, Direction, Directions
 from ._forward import FINEST, Forward, forward
 from ._function import bind, describe
 from ._ladder import METHODS, Ladder, scale_of
+from ._native import Native, is_native, recognise
 from ._parameters import Parameters
 from ._report import GradientReport, Row, flag_text
 from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, tolerance
@@ -55,7 +56,7 @@ class Examination:
         max_nfev: int | None = None,
     ) -> None:
         bound, args = bind(fun, args, kwargs)
-        if not callable(jac):
+        if not callable(jac) and not is_native(jac, "jac"):
             raise TypeError(f"`jac` must be callable; it is {describe(jac)}")
         self.jac, self.args, self.kwargs, self.njev = jac, args, kwargs or {}, 0
         self.parameters = parameters = Parameters(x0)
@@ -78,13 +79,17 @@ class Examination:
         self.f0 = run.f0 = run.evaluate(run.x0.copy())
         if run.m == 0:
             raise ValueError("`fun` must return at least one value; it returned an empty array")
+        self.jac = recognise(self.jac, "jac", (run.m or 1) * run.x0.size)
         return self._jac_at(run.x0.copy())
 
     def _jac_at(self, x: Float) -> Float | tuple[str, str]:
         """jac at x, an array that nobody else uses."""
         self.njev += 1
+        m, scalar = self.run.m or 1, np.ndim(self.f0) == 0
         self.last = self.jac(self.parameters.unflatten(x), *self.args, **self.kwargs)
-        return self.parameters.rows(self.last, self.run.m or 1, np.ndim(self.f0) == 0)
+        if type(self.jac) is Native and self.jac.m == m * x.size:  # it is flat
+            self.last = np.reshape(self.last, x.shape if scalar else (m, *x.shape))
+        return self.parameters.rows(self.last, m, scalar)
 
     def _quiet_jac(self, flat: Float) -> Float | None:
         """jac at another point, for a guess at what is wrong with it; None where it cannot be had."""

@@ -33,11 +33,22 @@ def bind(
     if not isinstance(args, tuple | list):
         raise TypeError(f"`args` must be a tuple of the further arguments of `fun`; it is {describe(args)}")
     check_kwargs(kwargs)
-    if type(fun) is Native and (args or kwargs):
-        raise TypeError("a native `fun` takes no `args` and no `kwargs`; give it data by numdiff.native(user_data=...)")
+    if type(fun) is Native:
+        fun.check_arguments(args, kwargs)
     if kwargs:
         fun = partial(fun, **kwargs)
     return fun, tuple(args)
+
+
+def recognise_gradient(jac: Any, x0: ArrayLike, name: str = "jac") -> Any:
+    """`jac` as `recognise` returns it: a native one must have as many values as x0 has components."""
+    if jac is None or isinstance(jac, bool | str):
+        return jac
+    size = as_array(x0).size
+    jac = recognise(jac, name, size)
+    if type(jac) is Native and jac.m != size:
+        raise ValueError(f"a native `{name}` must have as many values as `x0` has components, {size}; it has {jac.m}")
+    return jac
 
 
 def check_kwargs(kwargs: Any) -> None:

@@ -100,6 +100,7 @@ def descend(
     work: tuple[Any, Any, Any, Any, Any],
     observe: Callable[..., Any] | None,
     interval: float,
+    differences: tuple[Any, ...] | None,
 ) -> tuple[int, NDArray[np.float64], float, float, int, int, int]: ...
 def step(
     x: NDArray[np.float64],

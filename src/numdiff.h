@@ -93,6 +93,14 @@ typedef struct nd_native {
 /* The nd_function of an nd_native, which may write into x no more than any other. n and m fit into an int. */
 int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native);
 
+/* A native function and its gradient, for a descent; value is not read where none is asked for. */
+typedef struct nd_natives {
+    nd_native value, gradient;
+} nd_natives;
+
+/* The nd_objective of an nd_natives. */
+int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *natives);
+
 /* A difference formula, as data:
  *
  *     f' = sum_j weights[j] f(x + offsets[j] h) / (scale ((x + offsets[size-1] h) - (x + offsets[0] h)))
@@ -263,9 +271,32 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
  *   hessian  (count, count)
  *
  * One call for each pair of one-sided coordinates, two for any other. To do one coordinate again with another step,
- * let it be index[0], and the range [0, 1). */
+ * let it be index[0], and the range [0, 1). On a stop these entries are undefined. */
 int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                      ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
+
+/* Central differences for a descent, with the steps of nd_move for an x_scale of 1. Now and then their error matters, or
+ * they fail; the layer above knows what to do then. */
+typedef struct nd_numerical {
+    nd_point point; /* its function has one value; x0 is that of each gradient, x workspace */
+    double relative;
+    double *h, *values; /* workspace, n, and 2 n: f(x - h) and f(x + h) */
+    /* `careful` is called after one of `often` gradients, and where the norm is not above both least and clear *error. */
+    ptrdiff_t often;
+    ptrdiff_t *since; /* gradients since; set by careful */
+    double least, clear;
+    const double *error;
+    /* With the status of the differences, or ND_NONFINITE where there are none as *f0 is not finite, then it puts the
+     * gradient into g; f0 is NULL if the value at x was not asked for. Returns 0, or ND_STOPPED. */
+    int (*careful)(const double *x, const double *f0, double *g, int status, void *context);
+    void *context;
+    double fx;
+    int known;       /* whether fx is f(x); 0 on entry */
+    ptrdiff_t calls; /* for differences; 0 on entry */
+} nd_numerical;
+
+/* The nd_objective of an nd_numerical. */
+int nd_call_numerical(ptrdiff_t n, const double *x, double *fx, double **g, void *numerical);
 
 /* --- Gradient descent --- */
 
@@ -278,7 +309,7 @@ typedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g
 
 /* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop.
  * Where it may change the memory that slope points to, it moves the gradient from there to g first, and slope too. */
-typedef int (*nd_observer)(void *context);
+typedef int (*nd_observer)(void *observer_context);
 
 /* Why a descent ended. The values are part of numdiff's API. */
 enum {
@@ -306,7 +337,7 @@ enum { ND_HALVINGS = 60 }; /* of the line search */
 typedef struct nd_descent {
     nd_objective objective;
     nd_observer observer; /* or NULL */
-    void *context;        /* of both */
+    void *context, *observer_context;
     ptrdiff_t n, maxiter;
     double learning_rate, momentum, gtol, xtol, ftol; /* tolerances: 0 is off; ftol needs values */
     int nesterov, line_search;
