@@ -8,9 +8,9 @@ from typing import Any, Final
 from numpy.typing import ArrayLike
 
 from ._compressed import jacobian as sparse_jacobian
-from ._difference import native_gradient
 from ._differentiate import check_options, derivative_callable, differentiate
-from ._native import Native, recognise
+from ._gradient import default_gradient
+from ._native import recognise
 from ._ranges import check_no_workers
 
 OPTIONS: Final = (
@@ -124,13 +124,11 @@ def gradient(
     """
     fun = recognise(fun)
     if (
-        type(fun) is Native
-        and method == "central"
-        and (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
+        (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
         and (f0 is None and indices is None and noise is None and kwargs is None and workers is None)
-        and not (args or unpack or full_output)
+        and not (unpack or full_output)
     ):
-        quick = native_gradient(fun, x0)
+        quick, fun = default_gradient(fun, x0, args, method)
         if quick is not None:
             return quick
     found = differentiate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from ._function import dtype_of, numbers, one_number, same_number, same_numbers
 from ._kernels_py import NO_STEP, WRITTEN
 from ._native import Native
 from ._ranges import in_ranges
-from ._stencils import CENTRAL, Stencil
-from ._steps import EPS, default_step, eps_of
+from ._stencils import Stencil
+from ._steps import EPS, eps_of
 
 Float = NDArray[np.float64]
 
@@ -66,31 +66,6 @@ def difference(
     if status == NO_STEP:
         raise NoStepError
     return out, nfev, status
-
-
-_CENTRAL_STEP: Final = default_step(EPS, 2)
-_FLOAT64: Final = np.dtype(np.float64)
-
-
-def native_gradient(fun: Native, x0: Any) -> Any:
-    """The gradient by central differences with default steps, in little more than the time of the calls.
-
-    None where it takes more care: a point that is no float64 array, or values that are not finite.
-    """
-    if (
-        type(x0) is not np.ndarray
-        or x0.dtype is not _FLOAT64
-        or not x0.flags.c_contiguous
-        or not x0.shape
-        or fun.m != 1
-    ):
-        return None
-    x, h, out = x0.copy(), np.empty(x0.shape), np.empty(x0.shape)
-    if kernels.move(x, _CENTRAL_STEP, 1.0, 1.0, h):
-        return None
-    h -= x
-    status, _ = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, None)
-    return out if status == 0 else None
 
 
 class Run:
