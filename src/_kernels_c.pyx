@@ -17,6 +17,8 @@ from numdiff cimport (
     nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil, nd_structure,
 )
 
+from types import FunctionType
+
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
 
@@ -78,6 +80,8 @@ cdef class Evaluation:
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
     cdef bint fixed       # x must not be exchanged
+    cdef bint python      # fun is a Python function, and so lets signals in itself
+    cdef void *number    # a type whose objects are floats: that of the last value, or NULL
     cdef nd_native native
     cdef bint no_gil      # fun is native: the loop needs no GIL
     cdef double first_value
@@ -89,6 +93,7 @@ cdef class Evaluation:
         self.values = values
         self.first = first
         self.x0 = x0
+        self.python = type(fun) is FunctionType
         self.point.function = evaluate
         self.point.context = <void *>self
         self.point.m = m
@@ -217,12 +222,14 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     cdef const double *numbers
     cdef Py_buffer view
     if self.first is None:
-        PyErr_CheckSignals()
+        if not self.python:
+            PyErr_CheckSignals()
         result = self.fun(*self.call)
     else:
         result = self.first
         self.first = None
-    if m == 1 and PyFloat_Check(result):
+    if m == 1 and (<void *>Py_TYPE(result) == self.number or PyFloat_Check(result)):
+        self.number = <void *>Py_TYPE(result)
         fx[0] = PyFloat_AsDouble(result)
     else:
         numbers = self.numbers(result, m)
