@@ -19,6 +19,8 @@ from numdiff cimport (
 
 from types import FunctionType
 
+from numpy import float64
+
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
 
@@ -38,6 +40,8 @@ cdef extern from *:
 
 
 compiler = ND_COMPILER.decode("ascii", "replace")
+
+cdef object number = float64  # a float by itself, which PyFloat_Check takes longer to see
 
 
 cdef extern from "Python.h":
@@ -81,7 +85,6 @@ cdef class Evaluation:
     cdef int lent
     cdef bint fixed       # x must not be exchanged
     cdef bint python      # fun is a Python function, and so lets signals in itself
-    cdef void *number    # a type whose objects are floats: that of the last value, or NULL
     cdef nd_native native
     cdef bint no_gil      # fun is native: the loop needs no GIL
     cdef double first_value
@@ -228,8 +231,7 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     else:
         result = self.first
         self.first = None
-    if m == 1 and (<void *>Py_TYPE(result) == self.number or PyFloat_Check(result)):
-        self.number = <void *>Py_TYPE(result)
+    if m == 1 and (<void *>Py_TYPE(result) == <void *>number or PyFloat_Check(result)):
         fx[0] = PyFloat_AsDouble(result)
     else:
         numbers = self.numbers(result, m)
