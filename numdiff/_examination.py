@@ -15,9 +15,10 @@ from ._check_options import Options
 from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
-from ._forward import FINEST, Forward, forward
+from ._forward import Forward, forward, scale_of
 from ._function import bind, describe
-from ._ladder import METHODS, Ladder, scale_of
+from ._kernels_py import FINEST
+from ._ladder import METHODS, Ladder
 from ._parameters import Parameters
 from ._report import GradientReport, Row, flag_text
 from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, tolerance
@@ -135,7 +136,8 @@ class Examination:
         plain = by_forward and options.index is None and self.limits is None and self.most is None and self.noise == 0.0
         if plain and not self.directional:
             flat = run.x0.reshape(-1)
-            begun = forward(run, found, None, flat, scale_of(flat), options.rtol)
+            scale = None if np.count_nonzero(flat) == flat.size else scale_of(flat)
+            begun = forward(run, found, None, flat, scale, options.rtol)
             if begun.doubtful is None and not begun.noise:
                 self.begun = begun
                 return False

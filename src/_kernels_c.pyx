@@ -14,7 +14,7 @@ from numdiff cimport (
     ND_WRITTEN, nd_along, nd_call_native, nd_color_columns, nd_color_saturated, nd_color_star, nd_descend, nd_descent,
     nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm, nd_hessian_diagonal, nd_hessian_mixed, nd_limit,
     nd_move, nd_native, nd_noise_table, nd_number, nd_number_with_data, nd_numbers, nd_order_columns, nd_point,
-    nd_quotient, nd_richardson, nd_richardson_next, nd_step, nd_stencil, nd_structure,
+    nd_quotient, nd_richardson, nd_richardson_next, nd_settle, nd_step, nd_stencil, nd_structure,
 )
 
 from types import FunctionType
@@ -422,6 +422,34 @@ cdef class Lent:
             raise ValueError("arrays of different sizes")
         self.n = n
         return <double *>view.buf
+
+
+def settle(ptrdiff_t m, a, rows, h, part, f0, values, back, double eps, double rtol, doubtful):
+    cdef Lent each = Lent(), table = Lent(), few = Lent()
+    cdef const double *steps = each.lend(h, PyBUF_SIMPLE)
+    cdef const double *part_data = each.lend(part, PyBUF_SIMPLE)
+    cdef const double *a_data = table.lend(a, PyBUF_SIMPLE)
+    cdef const double *rows_data = table.lend(rows, PyBUF_SIMPLE)
+    cdef const double *values_data = table.lend(values, PyBUF_SIMPLE)
+    cdef double f0_alone, back_alone, size
+    cdef const double *f0_data = &f0_alone
+    cdef const double *back_data = &back_alone
+    cdef Py_buffer marks
+    cdef int said = 0
+    if m == 1:
+        f0_alone, back_alone = f0, back
+        few.n = 1
+    else:
+        f0_data, back_data = few.lend(f0, PyBUF_SIMPLE), few.lend(back, PyBUF_SIMPLE)
+    PyObject_GetBuffer(doubtful, &marks, PyBUF_WRITABLE)
+    cdef bint fits = few.n == m and table.n == each.n * m and marks.len == each.n
+    if fits:
+        said = nd_settle(each.n, m, a_data, rows_data, steps, part_data, f0_data, values_data, back_data, eps, rtol,
+                         <unsigned char *>marks.buf, &size)
+    PyBuffer_Release(&marks)
+    if not fits:
+        raise ValueError("an array has the wrong size")
+    return said, size
 
 
 def move(x, double relative, double x_scale, double offset, out):
