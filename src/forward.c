@@ -15,7 +15,7 @@ static double largest(const double *values, ptrdiff_t size, double so_far)
 
 static int in_float32(double value)
 {
-    return fabs(value) <= FLT_MAX && (double)(float)value == value;
+    return fabs(value) <= (double)FLT_MAX && (double)(float)value == value;
 }
 
 /* Whether all values have no more digits than float32 has, and some differ from f0. */

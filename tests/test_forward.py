@@ -153,15 +153,15 @@ def test_same_bits(data, count, m):
 def test_same_sums(count, seed):
     """Sums of many terms, at the limit: the order of the terms decides."""
     rng = np.random.default_rng(seed)
-    rows, h = rng.normal(size=(count, 1)), np.full(count, 1e-8)
+    rows, h = rng.normal(size=(count, 1)), np.full(count, 1e-3)
     part = h * rng.uniform(0.5, 1.0, count)
-    found, back = [], 1.0 - float((part[:, None] * rows).sum())
-    limit = max(1e-6, 1e-7 * count) * float((part[:, None] * abs(rows)).sum()) + 8 * EPS * np.sqrt(count)
-    for kernel in kernels():
-        arrays = (rows, rows, h, part, 1.0, np.ones((count, 1, 1)))
-        steps = range(-8, 9)
-        found.append([kernel(1, *arrays, back + limit + j * EPS, EPS, 1e-6, np.ones(count, bool)) for j in steps])
-    assert found[0] == found[1]
+    change, reach = (float(part @ terms) for terms in (rows[:, 0], abs(rows[:, 0])))
+    limit = max(1e-6, 1e-7 * count) * reach - change
+    arrays = (rows, rows, h, part, 0.0, np.zeros((count, 1, 1)))
+    backs = [limit + j * np.spacing(reach) for j in range(-20, 21)]
+    c, python = ([settle(1, *arrays, b, EPS, 1e-6, np.ones(count, bool))[0] for b in backs] for settle in kernels())
+    assert c == python
+    assert (c[0], c[-1]) == (0, BENT)
 
 
 def test_the_steps_need_no_scale():
