@@ -85,7 +85,7 @@ class Examination:
         """jac at x, an array that nobody else uses."""
         self.njev += 1
         self.last = self.jac(self.parameters.unflatten(x), *self.args, **self.kwargs)
-        return self.parameters.rows(self.last, self.run.m or 1, np.ndim(self.f0) == 0)
+        return self.parameters.rows(self.last, self.run.m or 1, isinstance(self.f0, float))
 
     def _quiet_jac(self, flat: Float) -> Float | None:
         """jac at another point, for a guess at what is wrong with it; None where it cannot be had."""
