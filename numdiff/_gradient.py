@@ -35,21 +35,21 @@ def default_gradient(fun: Any, x0: Any, args: Any, method: Any) -> tuple[Any, An
         or x0.dtype is not _FLOAT64
         or not x0.flags.c_contiguous
         or not x0.shape
-        or not callable(fun)
         or type(args) is not tuple
     ):
+        return None, fun
+    native = type(fun) is Native
+    if (fun.m != 1 or method != "central" or args) if native else not (callable(fun) and 0 < x0.size <= _MOST):
         return None, fun
     stencil, relative = _RULES[method]
     x, h = x0.copy(), np.empty(x0.shape)
     if _difference.kernels.move(x, relative, 1.0, 1.0, h):
         return None, fun
     h -= x
-    if type(fun) is Native:
-        if fun.m != 1 or method != "central" or args:
-            return None, fun
+    if native:
         out, _, remarks = _difference.difference(fun, args, one_number, 1, x, None, h, stencil)
         return (None if remarks else out.reshape(x0.shape)), fun
-    if not 0 < x.size <= _MOST or (method == "forward" and np.count_nonzero(np.abs(x) < _NEAR_0)):
+    if method == "forward" and np.count_nonzero(np.abs(x) < _NEAR_0):
         return None, fun
     central = method == "central"
     value = fun(_difference.first_point(x, 0, h.item(0), stencil) if central else x.copy(), *args)

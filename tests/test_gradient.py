@@ -33,6 +33,7 @@ FUNCTIONS = {
     "longdouble": lambda x: np.longdouble(rosen(x)),
     "writes": writes,
     "turns": lambda x: (rosen(x), x.__setitem__(slice(None), x[::-1].copy()))[0],
+    "writes, nan on one side": lambda x: (rosen(x) if x[1] > -1.7 else np.nan, x.fill(7.0))[0],
     "nan on one side": lambda x: rosen(x) if x[1] > -1.7 else np.nan,
     "inf on one side": lambda x: rosen(x) if x[0] <= 0.3 else np.inf,
     "nan at x": lambda x: np.nan if x[0] == 0.3 else rosen(x),
