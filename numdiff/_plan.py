@@ -104,6 +104,10 @@ class Plan:
 
     def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
         """The free components by stencil."""
+        if self.one_sided is None and self.not_free is None:  # nearly always
+            if self.h.size:
+                yield np.arange(self.h.size), self.stencil
+            return
         one_sided = np.zeros(self.h.size, bool) if self.one_sided is None else self.one_sided
         for chosen, stencil in ((self.free & ~one_sided, self.stencil), (self.free & one_sided, self.side)):
             if chosen.any():
