@@ -47,8 +47,9 @@ def default_gradient(fun: Any, x0: Any, args: Any, method: Any) -> tuple[Any, An
         return None, fun
     h -= x
     if native:
-        out, _, remarks = _difference.difference(fun, args, one_number, 1, x, None, h, stencil)
-        return (None if remarks else out.reshape(x0.shape)), fun
+        out = np.empty(x0.shape)
+        status, _ = _difference.kernels.difference(fun, (), one_number, 1, x, None, h, stencil, None, None, out, None)
+        return (out if status == 0 else None), fun
     if method == "forward" and np.count_nonzero(np.abs(x) < _NEAR_0):
         return None, fun
     central = method == "central"

@@ -104,7 +104,7 @@ class Plan:
 
     def groups(self) -> Iterator[tuple[NDArray[np.intp], Stencil]]:
         """The free components by stencil."""
-        if self.one_sided is None and self.not_free is None:  # nearly always
+        if self.one_sided is None and self.not_free is None:
             if self.h.size:
                 yield np.arange(self.h.size), self.stencil
             return
