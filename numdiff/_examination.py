@@ -15,9 +15,10 @@ from ._check_options import Options
 from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
-from ._forward import FINEST, Forward, forward
+from ._forward import Forward, forward, scale_of
 from ._function import bind, describe
-from ._ladder import METHODS, Ladder, scale_of
+from ._kernels_py import FINEST
+from ._ladder import METHODS, Ladder
 from ._native import Native, is_native, recognise
 from ._parameters import Parameters
 from ._report import GradientReport, Row, flag_text
@@ -85,8 +86,8 @@ class Examination:
     def _jac_at(self, x: Float) -> Float | tuple[str, str]:
         """jac at x, an array that nobody else uses."""
         self.njev += 1
-        m, scalar = self.run.m or 1, np.ndim(self.f0) == 0
         self.last = self.jac(self.parameters.unflatten(x), *self.args, **self.kwargs)
+        m, scalar = self.run.m or 1, isinstance(self.f0, float)
         if type(self.jac) is Native and self.jac.m == m * x.size:  # it is flat
             self.last = np.reshape(self.last, x.shape if scalar else (m, *x.shape))
         return self.parameters.rows(self.last, m, scalar)
@@ -140,7 +141,8 @@ class Examination:
         plain = by_forward and options.index is None and self.limits is None and self.most is None and self.noise == 0.0
         if plain and not self.directional:
             flat = run.x0.reshape(-1)
-            begun = forward(run, found, None, flat, scale_of(flat), options.rtol)
+            scale = None if np.count_nonzero(flat) == flat.size else scale_of(flat)
+            begun = forward(run, found, None, flat, scale, options.rtol)
             if begun.doubtful is None and not begun.noise:
                 self.begun = begun
                 return False

@@ -76,16 +76,19 @@ def as_point(x0: ArrayLike, name: str = "x0") -> tuple[Float, bool]:
 
     An error unless it is real and finite.
     """
-    if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
-        raise ValueError(f"`{name}` is a masked array with masked entries; fill them or leave them out")
-    array = as_array(x0)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`{name}` must be a real number or an array of them; it is {describe(x0)}")
-    with np.errstate(over="ignore"):  # longdouble
-        point = np.array(array, dtype=np.float64, order="C", subok=False)
-    flat = point.reshape(-1)
-    moderate = bool(np.count_nonzero(np.abs(flat) < _LARGE) == flat.size)
-    if not moderate and not np.isfinite(flat).all():
+    if type(x0) is np.ndarray and x0.dtype is _FLOAT64:  # nearly always
+        point = x0.copy()
+    else:
+        if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
+            raise ValueError(f"`{name}` is a masked array with masked entries; fill them or leave them out")
+        array = as_array(x0)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"`{name}` must be a real number or an array of them; it is {describe(x0)}")
+        with np.errstate(over="ignore"):  # longdouble
+            point = np.array(array, dtype=np.float64, order="C", subok=False)
+    moderate = bool(np.count_nonzero(np.abs(point) < _LARGE) == point.size)
+    if not moderate and not np.isfinite(point).all():
+        flat = point.reshape(-1)
         where = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise ValueError(f"`{name}` must be finite; {component(name, where, point.shape)} is {flat[where]}")
     return point, moderate

@@ -12,11 +12,15 @@ from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
     ND_WRITTEN, nd_along, nd_call_native, nd_call_natives, nd_call_numerical, nd_color_columns, nd_color_saturated,
-    nd_color_star, nd_columns, nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone,
-    nd_gradient_norm, nd_gradients, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move, nd_native,
-    nd_natives, nd_noise_table, nd_number, nd_number_with_data, nd_numbers, nd_numerical, nd_order_columns,
-    nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil, nd_step, nd_structure,
+    nd_color_star, nd_columns, nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm,
+    nd_gradients, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move, nd_native, nd_natives, nd_noise_table,
+    nd_number, nd_number_with_data, nd_numbers, nd_numerical, nd_order_columns, nd_point, nd_quotient, nd_richardson,
+    nd_richardson_next, nd_settle, nd_stencil, nd_step, nd_structure,
 )
+
+from types import FunctionType
+
+from numpy import float64
 
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
@@ -37,6 +41,8 @@ cdef extern from *:
 
 
 compiler = ND_COMPILER.decode("ascii", "replace")
+
+cdef object number = float64  # a float by itself, which PyFloat_Check takes longer to see
 
 
 cdef extern from "Python.h":
@@ -79,6 +85,7 @@ cdef class Evaluation:
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
     cdef bint fixed       # x must not be exchanged
+    cdef bint python      # fun is a Python function, and so lets signals in itself
     cdef nd_native native
     cdef bint no_gil      # fun is native: the loop needs no GIL
     cdef double first_value
@@ -91,6 +98,7 @@ cdef class Evaluation:
         self.values = values
         self.first = first
         self.x0 = x0
+        self.python = type(fun) is FunctionType
         self.point.function = evaluate
         self.point.context = <void *>self
         self.point.m = m
@@ -217,12 +225,13 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     cdef const double *numbers
     cdef Py_buffer view
     if self.first is None:
-        PyErr_CheckSignals()
+        if not self.python:
+            PyErr_CheckSignals()
         result = self.fun(*self.call)
     else:
         result = self.first
         self.first = None
-    if m == 1 and PyFloat_Check(result):
+    if m == 1 and (<void *>Py_TYPE(result) == <void *>number or PyFloat_Check(result)):
         fx[0] = PyFloat_AsDouble(result)
     else:
         numbers = self.numbers(result, m)
@@ -464,6 +473,34 @@ cdef class Lent:
             raise ValueError("arrays of different sizes")
         self.n = n
         return <double *>view.buf
+
+
+def settle(ptrdiff_t m, a, rows, h, part, f0, values, back, double eps, double rtol, doubtful):
+    cdef Lent each = Lent(), table = Lent(), few = Lent()
+    cdef const double *steps = each.lend(h, PyBUF_SIMPLE)
+    cdef const double *part_data = each.lend(part, PyBUF_SIMPLE)
+    cdef const double *a_data = table.lend(a, PyBUF_SIMPLE)
+    cdef const double *rows_data = table.lend(rows, PyBUF_SIMPLE)
+    cdef const double *values_data = table.lend(values, PyBUF_SIMPLE)
+    cdef double f0_alone, back_alone, size
+    cdef const double *f0_data = &f0_alone
+    cdef const double *back_data = &back_alone
+    cdef Py_buffer marks
+    cdef int said = 0
+    if m == 1:
+        f0_alone, back_alone = f0, back
+        few.n = 1
+    else:
+        f0_data, back_data = few.lend(f0, PyBUF_SIMPLE), few.lend(back, PyBUF_SIMPLE)
+    PyObject_GetBuffer(doubtful, &marks, PyBUF_WRITABLE)
+    cdef bint fits = few.n == m and table.n == each.n * m and marks.len == each.n
+    if fits:
+        said = nd_settle(each.n, m, a_data, rows_data, steps, part_data, f0_data, values_data, back_data, eps, rtol,
+                         <unsigned char *>marks.buf, &size)
+    PyBuffer_Release(&marks)
+    if not fits:
+        raise ValueError("an array has the wrong size")
+    return said, size
 
 
 def move(x, double relative, double x_scale, double offset, out):

@@ -232,6 +232,36 @@ double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t 
  *   changes  results: changes[k-1] is 1 if some difference of order k is > 0 and another < 0, else 0 */
 void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes);
 
+/* What forward differences say of derivatives that are to be checked; bits. */
+enum {
+    ND_DOUBTFUL = 1, /* some component is not settled */
+    ND_BENT = 2,     /* one step back is not what the differences say: a kink, or f is not smooth */
+    ND_SHORT = 4     /* all values are those of float32, and not all are the same */
+};
+
+#define ND_FINEST 1e-7  /* rtol: forward differences settle nothing that is finer */
+#define ND_ROUNDING 4.0 /* times eps */
+#define ND_SETTLING 4.0 /* times rtol */
+
+/* Whether forward differences agree with a, and so clearly that no other need be taken. With size the largest |value|,
+ * bar = ND_ROUNDING eps size / h[k] and n = count, component k is settled if for all of its m values
+ *
+ *     |a - row| <= rtol |row| + bar,   bar <= ND_SETTLING max(rtol, ND_FINEST) |row|
+ *
+ * and one step back, by part in all components at once, is what they say if for all r
+ *
+ *     |back - (f0 - sum part row)| <= max(1e-6, 1e-7 n) sum part |row| + 2 ND_ROUNDING eps size sqrt(n)
+ *
+ *   a, rows   (count, m): the derivatives to be checked, and the differences
+ *   h, part   count: the steps, > 0
+ *   f0, back  m: the values at x and at x - part
+ *   values    (count, m): f(x + h) for each component
+ *   doubtful  results: doubtful[k] is 0 where component k is settled, else 1
+ *   size      result: 1 */
+int nd_settle(ptrdiff_t count, ptrdiff_t m, const double *a, const double *rows, const double *h, const double *part,
+              const double *f0, const double *values, const double *back, double eps, double rtol,
+              unsigned char *doubtful, double *size);
+
 /* For a function of one variable at n points x: out = x + offset h, for the steps
  *
  *     h = relative max(|x|, x_scale), rounded to the nearest power of two

@@ -77,6 +77,10 @@ cdef extern from "numdiff.h":
     double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t m, const double *f0,
                               const double *values)
 
+    int nd_settle(ptrdiff_t count, ptrdiff_t m, const double *a, const double *rows, const double *h,
+                  const double *part, const double *f0, const double *values, const double *back, double eps,
+                  double rtol, unsigned char *doubtful, double *size) nogil
+
     void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes)
 
     int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out) nogil
