@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 FLAGS = ("-O3", "-ffp-contract=off", "-shared", "-fPIC")
+RATE = 1e-4  # of the descents
 TIMES = 10  # gradients in one call of C, so that ctypes does not count
 
 
@@ -34,6 +35,9 @@ def library():
         return None
     found.rosen.restype = ctypes.c_double
     found.rosen.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
+    double_p, found.descend.restype = ctypes.POINTER(ctypes.c_double), ctypes.c_int
+    found.rosen_gradient.restype = ctypes.c_int
+    found.rosen_gradient.argtypes = [ctypes.c_int, double_p, ctypes.c_int, double_p, ctypes.c_void_p]
     for name in ("gradients", "hessian"):
         getattr(found, name).restype = None
     return found
@@ -49,6 +53,20 @@ def c_gradients(x):
 def c_hessian(x):
     x, h, beside, out = x.copy(), np.empty(x.size), np.empty(2 * x.size), np.empty((x.size, x.size))
     return partial(library().hessian, library().rosen, x.size, *map(_pointer, (x, h, beside, out))), out
+
+
+def c_descent(x, steps, with_jac):
+    """So many steps from x; it leaves the point where it ends."""
+    start, x, g = x, x.copy(), np.empty(x.size)
+    rate, gtol = ctypes.c_double(RATE), ctypes.c_double(0.0)
+    jac = library().rosen_gradient if with_jac else None
+    arguments = library().rosen, jac, x.size, _pointer(x), _pointer(g), rate, gtol, steps
+
+    def call():
+        x[:] = start
+        assert library().descend(*arguments) == steps
+
+    return call, x
 
 
 def _pointer(array):

@@ -99,6 +99,10 @@ TARGETS = {
     (NATIVE, "gradient", 100): {"c": 1.4},
     (NATIVE, "gradient", 1000): {"c": 1.05},
     (NATIVE, "hessian", 100): {"c": 1.1},
+    (NATIVE, "gradient_descent", 100): {"c": 1.1},
+    (NATIVE, "gradient_descent", 1000): {"c": 1.1},
+    (NATIVE, "gradient_descent, jac", 100): {"c": 1.1},
+    (NATIVE, "gradient_descent, jac", 1000): {"c": 1.1},
     (NATIVE_FASTER, "gradient", 10): {"c": 60},
     (NATIVE_FASTER, "gradient", 100): {"c": 100},
     (NATIVE_FASTER, "gradient", 1000): {"c": 15},
@@ -402,12 +406,28 @@ def native_rows(clock, peers):
     for found in (hessian, numdiff.hessian(rosen, x)):
         cases.check_hessian(found, x)
     yield compare(NATIVE, "hessian", n, clock.race(numdiff=partial(numdiff.hessian, rosen, x), c=in_c), "c")
+    if numdiff.backend == "c":  # through ctypes it takes minutes
+        yield from native_descent_rows(clock, numdiff)
 
     x = cases.point(cases.NATIVE[-1])
     cases.check_bits(numdiff.gradient(rosen, x, workers=2), numdiff.gradient(rosen, x))
     on_the_wall = Clock(clock.turns, clock.seconds, perf_counter)
     two, one = partial(numdiff.gradient, rosen, x, workers=2), partial(numdiff.gradient, rosen, x)
     yield compare(THREADS, "gradient", x.size, on_the_wall.race(numdiff=two, one=one), "one")
+
+
+def native_descent_rows(clock, numdiff):
+    """The same steps in both; with a gradient in C, and by differences."""
+    rosen, gradient = (LowLevelCallable(fun) for fun in (native.library().rosen, native.library().rosen_gradient))
+    for n, steps in cases.NATIVE_DESCENT.items():
+        x = cases.point(n)
+        for name, jac, times in (("gradient_descent", None, 1), ("gradient_descent, jac", gradient, 100)):
+            options = {"jac": jac, "learning_rate": native.RATE, "gtol": 0.0, "maxiter": times * steps}
+            in_c, end = native.c_descent(x, times * steps, jac is not None)
+            in_c()
+            np.testing.assert_allclose(numdiff.gradient_descent(rosen, x, **options).x, end, rtol=1e-6)
+            own = partial(numdiff.gradient_descent, rosen, x, **options)
+            yield compare(NATIVE, name, n, clock.race(numdiff=own, c=in_c), "c")
 
 
 def measure(quick):

@@ -69,10 +69,9 @@ def bars(
     """
     offsets, weights, denominator = stencil
     with np.errstate(all="ignore"):
-        sizes = [np.abs(value) for value in values]
-        if f0 is not None:
-            sizes.append(np.abs(np.atleast_1d(f0)))
-        size = np.fmax.reduce([np.broadcast_to(value, rows.shape) for value in sizes])
+        size = np.abs(values[0])
+        for value in values[1:] if f0 is None else [*values[1:], np.atleast_1d(f0)]:
+            size = np.fmax(size, np.abs(value))
         length = np.abs(h)
         amplified = sum(map(abs, weights)) / (denominator * (offsets[-1] - offsets[0]) * length)
         # Rounding of the values, and of x before anything is done with it.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._approx import EPSILON, approx_derivative, approx_fprime
+from ._function import recognise_gradient
 from ._native import recognise
 from ._sparse import is_sparse, require_scipy
 
@@ -69,7 +70,7 @@ def check_grad(
         raise TypeError(
             "check_grad() got multiple values for argument now known as `rng`. Specify one of `rng` or `seed`."
         )
-    func, grad = recognise(func), recognise(grad)
+    func, grad = recognise(func), recognise_gradient(grad, x0, "grad")
     x0 = np.asarray(x0)
     if direction == "all":
         analytic = grad(x0.copy(), *args)
@@ -131,7 +132,7 @@ def check_derivative(
     True
     """
     kwargs = kwargs or {}
-    tested = recognise(jac)(np.array(x0), *args, **kwargs)
+    tested = recognise(jac, "jac")(np.array(x0), *args, **kwargs)
     sparsity = tested if is_sparse(tested) else None
     numeric = approx_derivative(fun, x0, bounds=bounds, sparsity=sparsity, args=args, kwargs=kwargs)
     if sparsity is not None:

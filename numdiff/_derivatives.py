@@ -8,10 +8,10 @@ from typing import Any, Final
 from numpy.typing import ArrayLike
 
 from ._compressed import jacobian as sparse_jacobian
-from ._difference import native_gradient
 from ._differentiate import check_options, derivative_callable, differentiate
 from ._engine import MAX_BYTES, refuse
-from ._native import Native, recognise
+from ._gradient import default_gradient
+from ._native import recognise
 from ._points import gradients
 from ._progress import counted
 from ._stops import switch
@@ -146,13 +146,11 @@ def gradient(
     """
     fun = recognise(fun)
     if (
-        type(fun) is Native
-        and method == "central"
-        and (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
-        and (f0 is None and indices is None and noise is None and kwargs is None and workers is None)
-        and not (args or vectorized or points or progress or unpack or full_output)
+        (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
+        and (f0 is None and indices is None and noise is None and kwargs is None)
+        and not (vectorized or points or progress or unpack or full_output)
     ):
-        quick = native_gradient(fun, x0)
+        quick, fun = default_gradient(fun, x0, args, method, workers)
         if quick is not None:
             return quick
     if switch("points", points):

@@ -57,9 +57,9 @@ def gradient_descent(
         The start, real and finite. A tree, as in `gradient`: x and jac have its structure; history["x"] is flat.
     args : tuple
         Further arguments of fun and jac.
-    jac : callable ``jac(x, *args)``, True, a method, or None
-        The gradient, of x0's shape or flat. True: fun returns (value, gradient). None or a method as "forward":
-        numerical, see `gradient`.
+    jac : callable ``jac(x, *args)``, native function, True, a method, or None
+        The gradient, of x0's shape or flat (see `native`). True: fun returns (value, gradient). None or a method as
+        "forward": numerical, see `gradient`.
     learning_rate : float, default 0.1
         x moves by -learning_rate times the gradient.
     momentum : float in [0, 1), default 0
@@ -198,7 +198,7 @@ def _descend(
         status, found, value, _, nit, more_nfev, more_njev = _difference.kernels.descend(
             objective.value, objective.gradient, objective.args, objective.values, objective.gradients,
             objective.x0, x, fixed, rule, v, bounds, stops, line_search, with_values, objective.error,
-            (g.reshape(-1), before, seen, *best), observer.function, observer.interval,
+            (g.reshape(-1), before, seen, *best), observer.function, observer.interval, objective.differences,
         )  # fmt: skip
         nfev, njev = nfev + more_nfev, njev + more_njev
         if status != WRITTEN:

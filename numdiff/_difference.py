@@ -48,52 +48,71 @@ def difference(
     """
     count = h.size
     out = np.empty(count if m == 1 else (count, m))
-
-    def in_part(fun: Any, begin: int, end: int) -> Any:
-        part = slice(begin, end)
-        one, rest = first if begin == 0 else None, None if kept is None else kept[part]
-        return kernels.difference(fun, args, values, m, x0, where[part], flat[part], stencil, f0, one, out[part], rest)
-
     if workers is None or count < 2:
         status, nfev = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out, kept)
     else:
         where, flat = np.arange(count) if index is None else index, h.reshape(-1)
-        status, nfev = in_ranges(workers, fun, count, in_part)
+        part = partial(_part, args, values, m, x0, where, flat, stencil, f0, first, out, kept)
+        status, nfev = in_ranges(workers, fun, count, part)
+    if status >= 0:
+        return out, nfev, status
     if status == WRITTEN:
         # fun writes into its argument: start over, and let it have a copy of its own in every call
-        def fun_on_copy(x: Float, *rest: Any) -> Any:
-            return fun(x.copy(), *rest)
-
-        status, more = kernels.difference(fun_on_copy, args, values, m, x0, index, h, stencil, f0, first, out, kept)
+        fun = partial(_on_copy, fun)
+        status, more = kernels.difference(fun, args, values, m, x0, index, h, stencil, f0, first, out, kept)
         nfev += more
     if status == NO_STEP:
         raise NoStepError
     return out, nfev, status
 
 
-_CENTRAL_STEP: Final = default_step(EPS, 2)
+CENTRAL_STEP: Final = default_step(EPS, 2)
 _FLOAT64: Final = np.dtype(np.float64)
 
 
-def native_gradient(fun: Native, x0: Any) -> Any:
-    """The gradient by central differences with default steps, in little more than the time of the calls.
+def is_plain(fun: Native, x0: Any) -> bool:
+    """Whether fun has one value, and x0 is an array as fun takes it, with axes and components."""
+    return (
+        type(x0) is np.ndarray
+        and x0.dtype is _FLOAT64
+        and x0.flags.c_contiguous
+        and x0.shape != ()
+        and x0.size > 0
+        and fun.m == 1
+    )
 
-    None where it takes more care: a point that is no float64 array, or values that are not finite.
+
+def plain_gradient(fun: Native, x: Float, kept: Float | None, workers: Any = None) -> tuple[Float, Float, int]:
+    """The gradient at x, a private copy, and its steps; calls of fun: below 0 (or 0) where it takes more care.
+
+    kept, if wanted, takes fun's values, (n, 2, 1).
     """
-    if (
-        type(x0) is not np.ndarray
-        or x0.dtype is not _FLOAT64
-        or not x0.flags.c_contiguous
-        or not x0.shape
-        or fun.m != 1
-    ):
-        return None
-    x, h, out = x0.copy(), np.empty(x0.shape), np.empty(x0.shape)
-    if kernels.move(x, _CENTRAL_STEP, 1.0, 1.0, h):
-        return None
+    h, out = np.empty(x.shape), np.empty(x.shape)
+    if kernels.move(x, CENTRAL_STEP, 1.0, 1.0, h):
+        return out, h, 0
     h -= x
-    status, _ = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, None)
-    return out if status == 0 else None
+    if workers is None:
+        status, calls = kernels.difference(fun, (), one_number, 1, x, None, h, CENTRAL, None, None, out, kept)
+    else:
+        flat = h.reshape(-1), CENTRAL, None, None, out.reshape(-1), None
+        part = partial(_part, (), one_number, 1, x, np.arange(x.size), *flat)
+        status, calls = in_ranges(workers, fun, x.size, part)
+    return out, h, calls if status == 0 else -calls
+
+
+# Not inside: a function with functions in it takes longer, even where they are not made.
+def _part(
+    args: Any, values: Any, m: int, x0: Any, index: Any, h: Any, stencil: Any, f0: Any, first: Any, out: Any, kept: Any,
+    fun: Any, begin: int, end: int,
+) -> Any:  # fmt: skip
+    """The steps from begin to end of `difference`."""
+    own = slice(begin, end)
+    one, rest = first if begin == 0 else None, None if kept is None else kept[own]
+    return kernels.difference(fun, args, values, m, x0, index[own], h[own], stencil, f0, one, out[own], rest)
+
+
+def _on_copy(fun: Callable[..., Any], x: Float, *args: Any) -> Any:
+    return fun(x.copy(), *args)
 
 
 class Run:
@@ -203,7 +222,7 @@ class Run:
 
 def first_point(x0: Float, coordinate: int, h: float, stencil: Stencil) -> Float:
     """A new array: the point of the first call for this coordinate."""
-    offset = next(offset for offset in stencil[0] if offset)
+    offset = stencil[0][0] or stencil[0][1]
     x = x0.copy()
     x.reshape(-1)[coordinate] += offset * h
     return x

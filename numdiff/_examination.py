@@ -15,9 +15,11 @@ from ._check_options import Options
 from ._diagnosis import Diagnosis
 from ._difference import Run
 from ._directions import SMALL_BLOCK, Direction, Directions
-from ._forward import FINEST, Forward, forward
+from ._forward import Forward, forward, scale_of
 from ._function import bind, describe
-from ._ladder import METHODS, Ladder, scale_of
+from ._kernels_py import FINEST
+from ._ladder import METHODS, Ladder
+from ._native import Native, is_native, recognise
 from ._parameters import Parameters
 from ._report import GradientReport, Row, flag_text
 from ._verdict import DISAGREE, INCONCLUSIVE, NAMES, NOT_CHECKED, tolerance
@@ -55,7 +57,7 @@ class Examination:
         max_nfev: int | None = None,
     ) -> None:
         bound, args = bind(fun, args, kwargs)
-        if not callable(jac):
+        if not callable(jac) and not is_native(jac, "jac"):
             raise TypeError(f"`jac` must be callable; it is {describe(jac)}")
         self.jac, self.args, self.kwargs, self.njev = jac, args, kwargs or {}, 0
         self.parameters = parameters = Parameters(x0)
@@ -78,13 +80,17 @@ class Examination:
         self.f0 = run.f0 = run.evaluate(run.x0.copy())
         if run.m == 0:
             raise ValueError("`fun` must return at least one value; it returned an empty array")
+        self.jac = recognise(self.jac, "jac", (run.m or 1) * run.x0.size)
         return self._jac_at(run.x0.copy())
 
     def _jac_at(self, x: Float) -> Float | tuple[str, str]:
         """jac at x, an array that nobody else uses."""
         self.njev += 1
         self.last = self.jac(self.parameters.unflatten(x), *self.args, **self.kwargs)
-        return self.parameters.rows(self.last, self.run.m or 1, np.ndim(self.f0) == 0)
+        m, scalar = self.run.m or 1, isinstance(self.f0, float)
+        if type(self.jac) is Native and self.jac.m == m * x.size:  # it is flat
+            self.last = np.reshape(self.last, x.shape if scalar else (m, *x.shape))
+        return self.parameters.rows(self.last, m, scalar)
 
     def _quiet_jac(self, flat: Float) -> Float | None:
         """jac at another point, for a guess at what is wrong with it; None where it cannot be had."""
@@ -135,7 +141,8 @@ class Examination:
         plain = by_forward and options.index is None and self.limits is None and self.most is None and self.noise == 0.0
         if plain and not self.directional:
             flat = run.x0.reshape(-1)
-            begun = forward(run, found, None, flat, scale_of(flat), options.rtol)
+            scale = None if np.count_nonzero(flat) == flat.size else scale_of(flat)
+            begun = forward(run, found, None, flat, scale, options.rtol)
             if begun.doubtful is None and not begun.noise:
                 self.begun = begun
                 return False

@@ -5,7 +5,6 @@ Most checks end here, and are of a few microseconds of fun: every line counts.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -13,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _difference
 from ._bars import bars
 from ._difference import Run
+from ._kernels_py import BENT, DOUBTFUL, SHORT
 from ._stencils import FORWARD
 from ._steps import EPS, steps, taken
 
@@ -22,9 +23,7 @@ Float = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 _STEP: Final = EPS**0.5
-_FINE: Final = 4.0  # times rtol
-FINEST: Final = 1e-7  # rtol: forward differences settle nothing that is finer
-_ROUNDING: Final = 4.0  # times the precision of fun's values
+_SMALLEST: Final = 1e-280  # scale of x
 FLOAT32: Final = 0.3 * float(np.finfo(np.float32).eps)  # standard deviation of rounding, relative
 
 
@@ -36,13 +35,22 @@ def away(n: int) -> Float:
     return weights
 
 
+def scale_of(flat: Float) -> Float:
+    """How far each x reaches: |x|, and for those that are 0 the largest |x|, or 1."""
+    scale = np.abs(flat)
+    if np.count_nonzero(scale > _SMALLEST) < scale.size:
+        scale[scale == 0.0] = scale.max() or 1.0
+        np.maximum(scale, _SMALLEST, out=scale)
+    return scale
+
+
 @dataclass(slots=True)
 class Forward:
     """Forward differences by some components, rows (count, m), and the mask of those that they do not settle."""
 
     x: Float
     h: Float
-    scale: Float
+    scale: Float | None  # None: that of x alone
     rows: Float
     kept: Float
     doubtful: NDArray[np.bool_] | None  # None: all are settled
@@ -51,34 +59,46 @@ class Forward:
 
     def bars(self, run: Run) -> Float:
         f0 = np.reshape(np.asarray(run.f0, np.float64), -1)
+        scale = scale_of(self.x) if self.scale is None else self.scale
         eps = run.eps or EPS
-        return bars(FORWARD, 1, self.x, self.h[:, None], self.scale, self.rows, [self.kept[:, 0]], f0, eps, 0.0)
+        return bars(FORWARD, 1, self.x, self.h[:, None], scale, self.rows, [self.kept[:, 0]], f0, eps, 0.0)
 
 
-def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float, rtol: float) -> Forward:
-    """Differences by the components of index (None: all) of the flat x0, at x; a are those of jac, (count, m)."""
+def forward(run: Run, a: Float, index: Integers | None, x: Float, scale: Float | None, rtol: float) -> Forward:
+    """Differences by the components of index (None: all) of the flat x0, at x; a are those of jac, (count, m).
+
+    scale may be None where no x is 0.
+    """
     eps, m, count = run.eps or EPS, a.shape[1], x.size
+    relative = _STEP if eps == EPS else eps**0.5
     with np.errstate(all="ignore"):
-        h = taken(x, steps(x, _STEP if eps == EPS else eps**0.5, None, None, scale))
+        if scale is None:
+            h = np.empty(count)
+            _difference.kernels.move(x, relative, _SMALLEST, 1.0, h)
+            h -= x
+        else:
+            h = taken(x, steps(x, relative, None, None, scale))
         kept = np.empty((count, 1, m))
         rows, remarks = run.difference(index, h.reshape(run.x0.shape) if index is None else h, FORWARD, None, kept)
-        found = Forward(x, h, scale, rows, kept, None, 0.0)
         if remarks:
-            found.doubtful = np.ones(count, bool)
-            return found
-        size = max(map(abs, kept.reshape(-1).tolist()), default=0.0)
-        size = max(size, abs(run.f0) if m == 1 else float(np.abs(run.f0).max()))
-        rounding = _ROUNDING * eps * size
-        bar = (rounding / h)[:, None]
-        steep = np.abs(rows)
-        settled = np.abs(a - rows) <= rtol * steep + bar
-        settled &= bar <= _FINE * max(rtol, FINEST) * steep  # with more, an error of that size would pass
-        if eps == EPS and in_float32(run.f0) and in_float32(kept) and (kept != run.f0).any():
-            found.noise = FLOAT32 * size
-        if not _straight(run, index, h, rows, steep, rounding):
-            found.doubtful, found.straight = np.ones(count, bool), False
-        elif np.count_nonzero(settled) < settled.size:
-            found.doubtful = np.asarray(~settled.all(axis=1))
+            return Forward(x, h, scale, rows, kept, np.ones(count, bool), 0.0)
+        part = h * away(count)
+        if index is None:
+            back = run.x0 - part.reshape(run.x0.shape)
+        else:
+            back = run.x0.copy()
+            back.reshape(-1)[index] -= part
+        value = run.evaluate(back)
+    doubtful = np.empty(count, bool)
+    said, size = _difference.kernels.settle(m, a, rows, h, part, run.f0, kept, value, eps, rtol, doubtful)
+    if said == 0:
+        return Forward(x, h, scale, rows, kept, None, 0.0)
+    found = Forward(x, h, scale, rows, kept, doubtful if said & DOUBTFUL else None, 0.0, not said & BENT)
+    if said & BENT:
+        doubtful.fill(True)
+        found.doubtful = doubtful
+    if said & SHORT and eps == EPS:
+        found.noise = FLOAT32 * size
     return found
 
 
@@ -92,18 +112,3 @@ def in_float32(values: Any) -> bool:
 def in_float16(values: Float) -> bool:
     with np.errstate(over="ignore"):
         return bool((values.astype(np.float16) == values).all())
-
-
-def _straight(run: Run, index: Integers | None, h: Float, rows: Float, steep: Float, rounding: float) -> bool:
-    """Whether one step back, along all of these components, is what the forward differences say; else a kink."""
-    part = h * away(h.size)
-    if index is None:
-        back = run.x0 - part.reshape(run.x0.shape)
-    else:
-        back = run.x0.copy()
-        back.reshape(-1)[index] -= part
-    value = run.evaluate(back)
-    share = max(1e-6, 1e-7 * h.size)
-    apart = abs(value - (run.f0 - part @ rows))
-    smooth = apart <= share * (part @ steep) + 2 * rounding * math.sqrt(h.size)
-    return bool(np.count_nonzero(smooth) == smooth.size)

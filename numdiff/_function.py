@@ -33,11 +33,22 @@ def bind(
     if not isinstance(args, tuple | list):
         raise TypeError(f"`args` must be a tuple of the further arguments of `fun`; it is {describe(args)}")
     check_kwargs(kwargs)
-    if type(fun) is Native and (args or kwargs):
-        raise TypeError("a native `fun` takes no `args` and no `kwargs`; give it data by numdiff.native(user_data=...)")
+    if type(fun) is Native:
+        fun.check_arguments(args, kwargs)
     if kwargs:
         fun = partial(fun, **kwargs)
     return fun, tuple(args)
+
+
+def recognise_gradient(jac: Any, x0: ArrayLike, name: str = "jac") -> Any:
+    """`jac` as `recognise` returns it: a native one must have as many values as x0 has components."""
+    if jac is None or isinstance(jac, bool | str):
+        return jac
+    size = as_array(x0).size
+    jac = recognise(jac, name, size)
+    if type(jac) is Native and jac.m != size:
+        raise ValueError(f"a native `{name}` must have as many values as `x0` has components, {size}; it has {jac.m}")
+    return jac
 
 
 def check_kwargs(kwargs: Any) -> None:
@@ -65,16 +76,19 @@ def as_point(x0: ArrayLike, name: str = "x0") -> tuple[Float, bool]:
 
     An error unless it is real and finite.
     """
-    if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
-        raise ValueError(f"`{name}` is a masked array with masked entries; fill them or leave them out")
-    array = as_array(x0)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"`{name}` must be a real number or an array of them; it is {describe(x0)}")
-    with np.errstate(over="ignore"):  # longdouble
-        point = np.array(array, dtype=np.float64, order="C", subok=False)
-    flat = point.reshape(-1)
-    moderate = bool(np.count_nonzero(np.abs(flat) < _LARGE) == flat.size)
-    if not moderate and not np.isfinite(flat).all():
+    if type(x0) is np.ndarray and x0.dtype is _FLOAT64:  # nearly always
+        point = x0.copy()
+    else:
+        if isinstance(x0, np.ma.MaskedArray) and np.ma.is_masked(x0):
+            raise ValueError(f"`{name}` is a masked array with masked entries; fill them or leave them out")
+        array = as_array(x0)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"`{name}` must be a real number or an array of them; it is {describe(x0)}")
+        with np.errstate(over="ignore"):  # longdouble
+            point = np.array(array, dtype=np.float64, order="C", subok=False)
+    moderate = bool(np.count_nonzero(np.abs(point) < _LARGE) == point.size)
+    if not moderate and not np.isfinite(point).all():
+        flat = point.reshape(-1)
         where = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise ValueError(f"`{name}` must be finite; {component(name, where, point.shape)} is {flat[where]}")
     return point, moderate

@@ -12,8 +12,9 @@ from ._bounds import as_bounds
 from ._compressed import jacobian as sparse_jacobian
 from ._differentiate import Found, derivative_callable, differentiate, method_of, noise_level
 from ._engine import MAX_BYTES, engaged, refuse
-from ._function import as_gradient, as_point, bind, describe
-from ._native import recognise
+from ._function import as_gradient, as_point, bind, describe, recognise_gradient
+from ._native import Native, recognise
+from ._native_hessian import native_hessian
 from ._plan import StepOptions
 from ._progress import counted
 from ._result import DerivativeResult, Flag
@@ -146,8 +147,19 @@ def hessian(
     array([[ 4., -1.],
            [-1.,  6.]])
     """
-    jac = recognise(jac)
+    fun = recognise(fun)
+    if (
+        type(fun) is Native
+        and method == "central"
+        and (jac is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
+        and (f0 is None and kwargs is None and noise is None and sparsity is None and workers is None)
+        and not (args or vectorized or progress or full_output)
+    ):
+        quick = native_hessian(fun, x0)
+        if quick is not None:
+            return quick
     tree = as_tree(x0)
+    jac = recognise_gradient(jac, x0 if tree is None else tree.x0)
     if tree is not None:
         refuse("a tree as `x0`", vectorized=vectorized)
         check_jac(jac)
@@ -161,7 +173,7 @@ def hessian(
             return _sparse(fun, x0, jac, sparsity, check_sparsity, *options, f0, args, kwargs, noise, full_output)
     engine = workers, vectorized, max_bytes, progress
     if jac is not None:
-        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise, engine)
+        found, shape = _from_gradient(jac, x0, *options, args, kwargs, noise, engine, full_output)
     else:
         found, shape = _from_values(fun, x0, *options, f0, args, kwargs, noise, engine, True, full_output)
     return _answer(found, () if shape == () else found.value.shape, shape, full_output)
@@ -322,6 +334,11 @@ class GradientCalls:
         return as_gradient(self.jac(x, *args), self.shape)
 
 
+def gradient_calls(jac: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """jac as `GradientCalls`, or as what C calls itself."""
+    return jac.gradient_at(shape) if isinstance(jac, Native) else GradientCalls(jac, shape)
+
+
 def _from_gradient(
     jac: Any,
     x0: ArrayLike,
@@ -334,6 +351,7 @@ def _from_gradient(
     kwargs: Mapping[str, Any] | None,
     noise: float | str | None,
     engine: tuple[Any, ...],
+    bars: bool,
 ) -> tuple[Second, tuple[int, ...]]:
     """The symmetric part of the Jacobian of jac."""
     kind = method_of(method, METHODS)
@@ -341,10 +359,10 @@ def _from_gradient(
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
     workers, vectorized, max_bytes, progress = engine
-    gradient = bound if vectorized else GradientCalls(bound, point.shape)
+    gradient = bound if vectorized else gradient_calls(bound, point.shape)
     found = differentiate(
         gradient, x0, False, kind,
-        rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=True,
+        rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=bars,
         workers=workers, vectorized=vectorized, max_bytes=max_bytes, progress=progress,
     )  # fmt: skip
     if found.run.m != point.size:
@@ -388,11 +406,12 @@ def _symmetric(found: Found) -> Second:
     rows, n = found.rows, len(found.rows)
     h = found.steps if found.steps.ndim == 1 else np.diag(found.steps).copy()
     flags = np.zeros((n, n), np.intp) if found.flags is None else found.flags
-    assert found.error is not None
+    error = found.error
     with np.errstate(all="ignore"):
         value = 0.5 * (rows + rows.T)
         # Only a wrong jac, or an error of the differences, is not symmetric.
-        error = np.maximum(0.5 * (found.error + found.error.T), 0.5 * np.abs(rows - rows.T))
+        if error is not None:
+            error = np.maximum(0.5 * (error + error.T), 0.5 * np.abs(rows - rows.T))
     return Second(found.run, found.kind, value, error, h, flags | flags.T)
 
 
@@ -400,6 +419,7 @@ def _answer(found: Second, shape: tuple[int, ...], x_shape: tuple[int, ...], ful
     value = found.value.reshape(shape)[()]
     if not full_output:
         return value
+    assert found.error is not None
     flags = found.flags.reshape(shape)
     if (found.run.eps or EPS) > EPS:
         flags = flags | Flag.low_precision

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._difference import Run, first_point
-from ._function import as_point, as_vector, bind
-from ._hessian import GradientCalls, check_jac
-from ._native import recognise
+from ._function import as_point, as_vector, bind, recognise_gradient
+from ._hessian import check_jac, gradient_calls
 from ._result import DerivativeResult, Flag
 from ._second import SecondRun
 from ._stencils import CENTRAL
@@ -82,7 +81,7 @@ def hvp(
     >>> numdiff.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 2.0], [1.0, 1.0]).round(6)
     array([10.,  6.])
     """
-    jac = recognise(jac)
+    jac = recognise_gradient(jac, x0)
     check_jac(jac)
     fun, args = bind(fun if jac is None else jac, args, kwargs)
     point, _ = as_point(x0)
@@ -102,7 +101,7 @@ def hvp(
         )
     vector = np.ldexp(vector, -exponent)
     along = np.abs(vector) / scale
-    run = SecondRun(fun if jac is None else GradientCalls(fun, point.shape), args, point, jac is None, None)
+    run = SecondRun(fun if jac is None else gradient_calls(fun, point.shape), args, point, jac is None, None)
     with np.errstate(divide="ignore", over="ignore"):
         # to where a component of x is 0, an end of the domain as likely as any
         room = np.min(np.where((vector != 0) & (point != 0), np.abs(point) / np.abs(vector), np.inf))

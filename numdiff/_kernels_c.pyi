@@ -43,6 +43,19 @@ class Richardson:
     def next(self, index: Any, values: Any, f0: Any, out: Any) -> None: ...
     def results(self, value: Any, error: Any, step: Any, remarks: Any) -> None: ...
 
+def settle(
+    m: int,
+    a: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    h: NDArray[np.float64],
+    part: NDArray[np.float64],
+    f0: Any,
+    values: NDArray[np.float64],
+    back: Any,
+    eps: float,
+    rtol: float,
+    doubtful: NDArray[np.bool_],
+) -> tuple[int, float]: ...
 def move(x: NDArray[np.float64], relative: float, x_scale: float, offset: float, out: NDArray[np.float64]) -> int: ...
 def quotient(
     x: NDArray[np.float64],
@@ -100,6 +113,7 @@ def descend(
     work: tuple[Any, Any, Any, Any, Any],
     observe: Callable[..., Any] | None,
     interval: float,
+    differences: tuple[Any, ...] | None,
 ) -> tuple[int, NDArray[np.float64], float, float, int, int, int]: ...
 def step(
     x: NDArray[np.float64],

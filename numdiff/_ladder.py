@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ._difference import Run
 from ._differentiate import Found, differentiate
-from ._forward import FINEST, FLOAT32, Forward, away, forward, in_float16, in_float32
+from ._forward import FLOAT32, Forward, away, forward, in_float16, in_float32, scale_of
+from ._kernels_py import FINEST
 from ._kink import one_sided_slopes
 from ._noise import OK, estimate_noise
 from ._result import Flag
@@ -37,7 +38,6 @@ _FINE: Final = 10.0  # times rtol, of the size
 _BOLD: Final = 2.0  # Richardson's bars hold in all but a few per cent of cases; twice that
 _CLOSER: Final = 1e-5  # of the scale of x: where Richardson begins again, if the first tells too little
 _LONGER: Final = (1e4, 1e8)  # times |x|: scales of x to try, up to 1, where |x| is so small that nothing can be told
-_FARTHEST: Final = 1e280  # scale of x
 OTHER_STEP: Final = 0.0031  # of the scale of x: where the second Richardson begins
 _NOISE: Final = 2.0  # a noise that was measured may be twice as large
 _NOISY_STEPS: Final = (0.02, 0.001)  # the same where fun is noisy
@@ -50,15 +50,6 @@ _MICRO_TESTS: Final = 8
 _SHARE: Final = 0.01  # of the scale of x: about Richardson's step
 _AS_NOISE: Final = 1e-6  # of |fun|: ripples so small are noise
 _AT_ONCE: Final = 64  # components to Richardson between two reports of progress
-
-
-def scale_of(flat: Float) -> Float:
-    """How far each x reaches: |x|, and for those that are 0 the largest |x|, or 1."""
-    scale = np.abs(flat)
-    if np.count_nonzero(scale > 1 / _FARTHEST) < scale.size:
-        scale[scale == 0.0] = scale.max() or 1.0
-        np.maximum(scale, 1 / _FARTHEST, out=scale)
-    return scale
 
 
 class Ladder:

@@ -12,7 +12,7 @@ import numpy as np
 from ._function import component
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Leaf:
     """An array of the tree: its path ("w", "layers[0].b"; "" for a plain array) and its place in the flat array."""
 
@@ -35,6 +35,8 @@ class Leaf:
 
 def is_tree(x: Any) -> bool:
     """A list or tuple is a tree if arrays or dicts are in it; one of numbers is an array."""
+    if isinstance(x, np.ndarray):
+        return False
     if isinstance(x, Mapping):
         return True
     return isinstance(x, list | tuple) and any(

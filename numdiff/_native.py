@@ -51,10 +51,10 @@ _capsule_context: Any = ctypes.PYFUNCTYPE(_VOID_P, ctypes.py_object)(("PyCapsule
 class Native:
     """A native function, callable with an array: returns a float, or an array of m numbers."""
 
-    __slots__ = ("__weakref__", "_call", "address", "data", "kept", "kind", "m", "stopped")
+    __slots__ = ("__weakref__", "_call", "address", "data", "kept", "kind", "m", "name", "stopped")
 
-    def __init__(self, kind: int, address: int, data: int | None, m: int | None, kept: Any) -> None:
-        self.kind, self.address, self.data = kind, address, data
+    def __init__(self, kind: int, address: int, data: int | None, m: int | None, kept: Any, name: str = "fun") -> None:
+        self.kind, self.address, self.data, self.name = kind, address, data, name
         self.m = m  # values; None: learnt from the first
         self.kept = kept  # whatever owns the function and its data
         self.stopped: Callable[[], bool] | None = None  # set while one range of several is worked on
@@ -63,10 +63,13 @@ class Native:
     def __repr__(self) -> str:
         return f"<native function '{SIGNATURES[self.kind]}'{f', m={self.m}' if self.kind == NUMBERS else ''}>"
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        self.check_arguments(args, kwargs)
         array: NDArray[Any] = np.asarray(x)
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"a native `fun` takes float64 arrays; it was to be called with one of {array.dtype}")
+            raise TypeError(
+                f"a native `{self.name}` takes float64 arrays; it was to be called with one of {array.dtype}"
+            )
         array = np.ascontiguousarray(array, np.float64)
         self.check_size(array.size)
         if self.stopped is not None and self.stopped():
@@ -86,24 +89,44 @@ class Native:
 
     def check_size(self, n: int) -> None:
         if n > _MOST:
-            raise ValueError(f"`x0` must have at most {_MOST} components for a native `fun`; it has {n}")
+            raise ValueError(f"`x0` must have at most {_MOST} components for a native `{self.name}`; it has {n}")
+
+    def check_arguments(self, args: Any, kwargs: Any) -> None:
+        if args or kwargs:
+            raise TypeError(
+                f"a native `{self.name}` takes no `args` and no `kwargs`; give it data by numdiff.native(user_data=...)"
+            )
 
     def lowered(self, m: int, ndim: int) -> Native | None:
         """What the C kernels can call for m values at an array with ndim axes; None: only Python can."""
         return self if m == self.m else None
 
+    def gradient_at(self, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """This as the gradient at points of that shape, if it is one (see `recognise_gradient`)."""
+        return self
+
+    def is_number(self, ndim: int) -> bool:
+        """Whether it has one value at an array with ndim axes, a float64; without a call."""
+        return self.m == 1
+
     def watch(self, x: Any, status: int) -> None:
         """Raise if the function returned a status at x, or if the work is to be stopped."""
         if status:
-            raise RuntimeError(f"a native `fun` stopped with status {status}; 0 means that its values are there")
+            raise RuntimeError(
+                f"a native `{self.name}` stopped with status {status}; 0 means that its values are there"
+            )
         if self.stopped is not None and self.stopped():
             raise StoppedError
 
     def in_range(self, stopped: Callable[[], bool]) -> Native:
         """The same function, which looks every so often whether it is to stop."""
-        other = Native(self.kind, self.address, self.data, self.m, self.kept)
+        other = self.named(self.name)
         other.stopped = stopped
         return other
+
+    def named(self, name: str) -> Native:
+        """The same function by the name that messages give it."""
+        return Native(self.kind, self.address, self.data, self.m, self.kept, name)
 
 
 # The LowLevelCallable that was recognised last: to look into it takes as long as a small gradient.
@@ -154,61 +177,75 @@ def native(fun: Any, *, m: int | None = None, user_data: Any = None) -> Native:
     >>> numdiff.gradient(numdiff.native(product(lambda n, x: x[0] * x[1])), [3.0, 2.0])
     array([2., 3.])
     """
+    return _made(fun, m, user_data, "fun")
+
+
+def _made(fun: Any, m: int | None, user_data: Any, name: str) -> Native:
     if isinstance(fun, Native):
         found: tuple[str, int, int | None] = (SIGNATURES[fun.kind], fun.address, fun.data)
         m = fun.m if m is None and fun.kind == NUMBERS else m
     else:
-        pointer = _pointer(fun)
+        pointer = _pointer(fun, name)
         if pointer is None:
             raise TypeError(
-                "`fun` must be a scipy.LowLevelCallable, a ctypes or cffi function pointer, or a numba cfunc (an @njit "
-                f"function is taken as it is); it is of type {type(fun).__name__}"
+                f"`{name}` must be a scipy.LowLevelCallable, a ctypes or cffi function pointer, or a numba cfunc (an "
+                f"@njit function is taken as it is); it is of type {type(fun).__name__}"
             )
         found = pointer
     signature, address, data = found
-    kind = _kind(signature)
+    kind = _kind(signature, name)
     if not address:
-        raise ValueError("`fun` is a null pointer")
+        raise ValueError(f"`{name}` is a null pointer")
     if kind == NUMBERS:
         if m is None:
             raise ValueError(
-                f"a native `fun` '{signature}' does not tell how many values it has: "
-                "give numdiff.native(fun, m=...) in its place"
+                f"a native `{name}` '{signature}' does not tell how many values it has: "
+                f"give numdiff.native({name}, m=...) in its place"
             )
         if isinstance(m, bool) or not isinstance(m, int | np.integer):
             raise TypeError(f"`m` must be an integer, the number of values; it is {m!r}")
         if not 1 <= m <= _MOST:
             raise ValueError(f"`m` must be from 1 to {_MOST}; it is {m}")
     elif m not in (None, 1):
-        raise ValueError(f"`m` must be 1 for a native `fun` '{SIGNATURES[kind]}', which has one value; it is {m!r}")
+        raise ValueError(f"`m` must be 1 for a native `{name}` '{SIGNATURES[kind]}', which has one value; it is {m!r}")
     if user_data is not None:
         if kind == NUMBER:
-            raise ValueError(f"`user_data` is given, but a native `fun` '{SIGNATURES[kind]}' takes none")
+            raise ValueError(f"`user_data` is given, but a native `{name}` '{SIGNATURES[kind]}' takes none")
         data = _data_address(user_data)
-    return Native(kind, address, data, 1 if m is None else int(m), (fun, user_data))
+    return Native(kind, address, data, 1 if m is None else int(m), (fun, user_data), name)
 
 
-def recognise(fun: Any) -> Any:
-    """A `Native` for a native function; anything else as it is."""
+def recognise(fun: Any, name: str = "fun", m: int | None = None) -> Any:
+    """A `Native` for a native function; anything else as it is.
+
+    name is that of the argument, for messages; m the number of values where that is known, and the pointer needs it.
+    """
     global _last
-    if type(fun) in _ORDINARY or type(fun) is Native:
+    if type(fun) in _ORDINARY:
         return fun
+    if type(fun) is Native:
+        return fun if name in ("fun", fun.name) else fun.named(name)
     last = _last  # once: another thread may replace it
-    if fun is last[0]:
+    if fun is last[0] and name == "fun":
         return last[1]
     if type(fun).__name__ in ("CPUDispatcher", "Dispatcher") and "numba" in sys.modules:
         from ._njit import Compiled
 
         return Compiled(fun)
-    if _pointer(fun) is None:
+    pointer = _pointer(fun, name)
+    if pointer is None:
         return fun
-    found = native(fun)
-    if isinstance(fun, tuple):  # a LowLevelCallable, which cannot change
+    found = _made(fun, m if _kind(pointer[0], name) == NUMBERS else None, None, name)
+    if isinstance(fun, tuple) and name == "fun":  # a LowLevelCallable, which cannot change
         _last = fun, found
     return found
 
 
-def _pointer(fun: Any) -> tuple[str, int, int | None] | None:
+def is_native(fun: Any, name: str) -> bool:
+    return isinstance(fun, Native) or (type(fun) not in _ORDINARY and _pointer(fun, name) is not None)
+
+
+def _pointer(fun: Any, name: str) -> tuple[str, int, int | None] | None:
     """Signature, address and data of a native function; None for anything else.
 
     What was never imported cannot have made fun: nothing is imported here.
@@ -219,31 +256,33 @@ def _pointer(fun: Any) -> tuple[str, int, int | None] | None:
         signature = fun.signature
         return signature, _capsule_pointer(capsule, signature.encode()) or 0, _capsule_context(capsule)
     if isinstance(fun, _FUNCTION_POINTER):
-        return _from_ctypes(fun)
+        return _from_ctypes(fun, name)
     cffi = _cffi_of(fun)
     if cffi is not None:
         kind = cffi.typeof(fun)
         if kind.kind != "function":
-            raise TypeError(f"`fun` is a cffi {kind.cname!r}, no pointer to a function; allowed are {_ALLOWED}")
+            raise TypeError(f"`{name}` is a cffi {kind.cname!r}, no pointer to a function; allowed are {_ALLOWED}")
         return kind.cname.replace("(*)", " "), _cffi_address(cffi, fun), None
     numba = sys.modules.get("numba.core.ccallback")
     if numba is not None and isinstance(fun, numba.CFunc):
-        return _from_ctypes(fun.ctypes)
+        return _from_ctypes(fun.ctypes, name)
     return None
 
 
-def _from_ctypes(fun: Any) -> tuple[str, int, None]:
+def _from_ctypes(fun: Any, name: str) -> tuple[str, int, None]:
     if fun._flags_ & _NEEDS_GIL:
-        raise TypeError("`fun` is a function of ctypes.PyDLL or PYFUNCTYPE, which needs the GIL; use CDLL or CFUNCTYPE")
+        raise TypeError(
+            f"`{name}` is a function of ctypes.PyDLL or PYFUNCTYPE, which needs the GIL; use CDLL or CFUNCTYPE"
+        )
     if fun.argtypes is None:
         raise TypeError(
-            f"`fun` is a ctypes function without types: set its restype and argtypes; allowed are {_ALLOWED}"
+            f"`{name}` is a ctypes function without types: set its restype and argtypes; allowed are {_ALLOWED}"
         )
     names = [_C_NAMES.get(kind, getattr(kind, "__name__", str(kind))) for kind in (fun.restype, *fun.argtypes)]
     return f"{names[0]} ({', '.join(names[1:])})", ctypes.cast(fun, _VOID_P).value or 0, None
 
 
-def _kind(signature: str) -> int:
+def _kind(signature: str, name: str) -> int:
     """Which of the signatures; blanks and const do not matter."""
     if signature in SIGNATURES:
         return SIGNATURES.index(signature)
@@ -254,7 +293,7 @@ def _kind(signature: str) -> int:
     for kind, allowed in enumerate(SIGNATURES):
         if bare(signature) == bare(allowed):
             return kind
-    raise TypeError(f"a native `fun` must have the signature {_ALLOWED}; it has '{signature}'")
+    raise TypeError(f"a native `{name}` must have the signature {_ALLOWED}; it has '{signature}'")
 
 
 def _cffi_of(value: Any) -> Any:

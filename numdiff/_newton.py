@@ -61,9 +61,9 @@ def newton(
         The start, real and finite. A tree, as in `gradient`: x and jac have its structure; history["x"] is flat.
     args : tuple
         Further arguments of fun, jac and hess.
-    jac : callable ``jac(x, *args)``, True, a method, or None
-        The gradient, of x0's shape or flat. True: fun returns (value, gradient). None or a method as "forward":
-        numerical.
+    jac : callable ``jac(x, *args)``, native function, True, a method, or None
+        The gradient, of x0's shape or flat (see `native`). True: fun returns (value, gradient). None or a method as
+        "forward": numerical.
     hess : callable ``hess(x, *args)``, optional
         The Hessian, (n, n), or a number where n is 1. None: numerical, from jac or else from fun.
     xtol : float, default 1e-4 (where it is None)

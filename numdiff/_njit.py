@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ._function import changed_shape
+from ._function import as_gradient, changed_shape
 from ._native import NUMBERS, Native, StoppedError
 
 # By dispatcher: the address of the C function, its code, and that of the @njit function that it was made from, which
@@ -37,7 +37,7 @@ class Compiled(Native):
     __slots__ = ("fun",)
 
     def __init__(self, fun: Any, stopped: Callable[[], bool] | None = None) -> None:
-        self.fun, self.m, self.stopped = fun, None, stopped
+        self.fun, self.m, self.stopped, self.name = fun, None, stopped, "fun"
 
     def __repr__(self) -> str:
         return repr(self.fun)
@@ -53,7 +53,7 @@ class Compiled(Native):
     def lowered(self, m: int, ndim: int) -> Native | None:
         if ndim != 1:
             return None
-        types, overload = _numba().types, _overload(self.fun)
+        types, overload = _numba().types, self._overload()
         kind = _returned(overload)
         several = isinstance(kind, types.Array) and kind.ndim == 1 and kind.dtype is types.float64
         if not several and not (kind is types.float64 and m == 1):
@@ -68,8 +68,32 @@ class Compiled(Native):
         found.stopped = self.stopped
         return found
 
+    def _overload(self) -> Any:
+        if not self.fun.overloads and self.fun._can_compile:
+            self.fun.compile((_point(),))
+        return _overload(self.fun)
+
+    def is_number(self, ndim: int) -> bool:
+        return ndim == 1 and _returned(self._overload()) is _numba().types.float64
+
     def in_range(self, stopped: Callable[[], bool]) -> Native:
         return Compiled(self.fun, stopped)
+
+    def gradient_at(self, shape: tuple[int, ...]) -> Native:
+        return _CompiledGradient(self.fun, shape)
+
+
+class _CompiledGradient(Compiled):
+    """The same for a gradient, whose first value tells Python whether it is one."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, fun: Any, shape: tuple[int, ...]) -> None:
+        super().__init__(fun)
+        self.shape = shape
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return as_gradient(super().__call__(x, *args, **kwargs), self.shape)
 
 
 class _Lowered(Native):

@@ -11,18 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _difference
+from ._bars import bars
 from ._bounds import as_bounds
 from ._derivatives import OPTIONS
+from ._difference import CENTRAL_STEP, plain_gradient
 from ._differentiate import check_options, differentiate, method_of
-from ._function import as_gradient, as_point, bind, describe, one_number
+from ._function import as_gradient, as_point, bind, describe, one_number, recognise_gradient
+from ._native import Native
 from ._result import Flag
+from ._stencils import CENTRAL
+from ._steps import EPS
 from ._tree import Tree, as_tree
 
 Float = NDArray[np.float64]
 
 _WITH_VALUE = ("forward", "backward", "richardson")  # methods whose evaluations include that at x itself
 
-_LOOK = 16  # gradients: the error of the last of so many is computed in any case
+_LOOK = 64  # gradients: the error of the last of so many is computed in any case
 _CLEAR = 10.0  # times the last error: a gradient above that is clear of it
 
 
@@ -46,6 +51,7 @@ def as_start(x0: Any, fun: Any, jac: Any) -> Start:
     point, moderate = as_point(x0) if tree is None else (tree.x0, tree.moderate)
     if point.size == 0:
         raise ValueError("`x0` must have at least one component; it has none")
+    jac = recognise_gradient(jac, point)
     if tree is None:
         return Start(point, moderate, fun, jac, _restored, None)
     if fun is not None:
@@ -72,6 +78,10 @@ class Objective:
     error : ndarray of one element, or None
         The norm of the error of a numerical gradient, computed where gtol is given: of the last one if that is small
         (with inf as gtol, of each). `errors` has those of its components.
+    differences : tuple, or None
+        What C needs to make the gradient of a native function itself, with a call of `careful` where that is not
+        enough: the function, workspace (n, n and (n, 2, 1)), the gradients since the last look at their error, and
+        the constants of nd_numerical.
     free_values : bool
         Whether fun is evaluated at x itself for the gradient.
     """
@@ -106,11 +116,18 @@ class Objective:
         self.error: Float | None = None
         self.errors: Float | None = None
         self.nfev = 0
-        self._gtol, self._since = gtol, 0
+        self._gtol, self._since = gtol, np.zeros(1, np.intp)
+        self.differences: tuple[Any, ...] | None = None
         self._known: Any = None  # of numerical gradients, and of fun that returns both: from the call before
         if jac is None:
             self.error = None if gtol is None else np.full(1, np.inf)
             self.value, self.gradient = self._value, self._gradient
+            plain = set(self.options) <= {"method"} and method_of(self.options.get("method", "central")) == "central"
+            plain &= gtol is not None and self.limits is None and isinstance(self.fun, Native) and not self.args
+            if plain and self.fun.is_number(self.x0.ndim):  # type: ignore[attr-defined]
+                n = self.x0.size
+                work = np.empty(n), np.empty(n), np.empty((n, 2, 1)), self._since
+                self.differences = (self.fun, *work, CENTRAL_STEP, _LOOK, gtol, _CLEAR, self.careful)
             self.free_values = method_of(self.options.get("method", "central")) in _WITH_VALUE
         elif jac is True:
             self.value, self.gradient, self.free_values = self._first_of_both, self._second_of_both, True
@@ -143,7 +160,7 @@ class Objective:
         """The numerical gradient with longer steps, and an error that is measured."""
         options, self.options = self.options, measured(self.options)
         try:
-            return self._gradient(x, *args)
+            return self._careful_gradient(x, None, args)
         finally:
             self.options = options
 
@@ -151,6 +168,17 @@ class Objective:
         f0, self._known = self._known, None
         if not np.isfinite(x).all() or (f0 is not None and not np.isfinite(f0)):
             return np.full(x.size, np.nan)
+        if self.differences is not None:
+            fun, _, _, kept, *_ = self.differences
+            slopes, h, calls = plain_gradient(fun, x.copy(), kept)
+            self.nfev += abs(calls)
+            if calls > 0:
+                slopes = slopes.reshape(-1)
+                self._look(lambda: self._plain_errors(x, f0, slopes, h, kept), None, x.reshape(-1), slopes)
+                return slopes
+        return self._careful_gradient(x, f0, args)
+
+    def _careful_gradient(self, x: Float, f0: Any, args: tuple[Any, ...]) -> Float:
         bounds = None if self.limits is None else tuple(limit.reshape(x.shape) for limit in self.limits)
         found = differentiate(
             self.fun, x, True, f0=f0, bounds=bounds, args=args, with_error=self.error is not None, **self.options
@@ -160,21 +188,41 @@ class Objective:
         if self.limits is not None:
             slopes = np.where(self.limits[0] == self.limits[1], 0.0, slopes)  # fixed: no derivative, and none needed
         if self.error is not None:
-            self._look(found, x.reshape(-1), slopes)
+            self._look(lambda: np.asarray(found.error)[:, 0], found.flags, x.reshape(-1), slopes)
         return slopes
 
-    def _look(self, found: Any, x: Float, slopes: Float) -> None:
+    def careful(self, x: Float, f0: Any, g: Float, good: bool) -> None:
+        """What C leaves to do once it has made the differences g, if they are good: see nd_numerical."""
+        assert self.differences is not None
+        if good:
+            _, _, h, kept, *_ = self.differences
+            self._look(lambda: self._plain_errors(x, f0, g, h, kept), None, x.reshape(-1), g)
+        else:
+            self._known = None
+            g[:] = np.nan
+            if np.isfinite(x).all() and (f0 is None or np.isfinite(f0)):
+                g[:] = self._careful_gradient(x, f0, self.args)
+
+    def _plain_errors(self, x: Float, f0: Any, slopes: Float, h: Float, kept: Float) -> Float:
+        """Those of central differences with default steps, as of any others."""
+        flat = x.reshape(-1)
+        scale = np.maximum(np.abs(flat), 1.0)
+        values = [kept[:, 0], kept[:, 1]]
+        return bars(CENTRAL, 2, flat, h.reshape(-1, 1), scale, slopes.reshape(-1, 1), values, f0, EPS, 0.0)[:, 0]
+
+    def _look(self, errors: Callable[[], Float], flags: Any, x: Float, slopes: Float) -> None:
         """Update the error of the gradient; computed where it may matter, as that takes longer than a gradient does."""
         assert self.error is not None
         assert self._gtol is not None
         norm_of = _difference.kernels.gradient_norm
-        self._since += 1
-        if self.limits is None and self._since < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
+        self._since[0] += 1
+        if self.limits is None and self._since[0] < _LOOK and norm_of(slopes) > max(self._gtol, _CLEAR * self.error[0]):
             return
-        self._since = 0
-        self.errors = np.nan_to_num(found.error[:, 0], posinf=np.inf)
-        if found.flags is not None:
-            self.errors[found.flags[:, 0] & Flag.kink != 0] = np.inf  # there is no derivative
+        self._since[0] = 0
+        self.errors = found = errors()
+        found[np.isnan(found)] = 0.0
+        if flags is not None:
+            self.errors[flags[:, 0] & Flag.kink != 0] = np.inf  # there is no derivative
         if (
             self.limits is not None
         ):  # what clearly pushes against a bound does not count in the norm, nor does its error
@@ -202,6 +250,7 @@ class Objective:
 
     def on_copies(self) -> None:
         """From now on fun and its gradient get a copy of x of their own in every call."""
+        self.differences = None
         for name in ("value", "gradient"):
             setattr(self, name, partial(_on_copy, getattr(self, name)))
 

@@ -13,6 +13,8 @@ from ._leaves import Leaf, is_tree, leaves, rebuild
 
 Float = NDArray[np.float64]
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 class Parameters:
     """x0 as one float64 array, `point`, and as the user has it."""
@@ -79,7 +81,7 @@ class Parameters:
 
 def _rows(value: Any, shape: tuple[int, ...], m: int, scalar: bool) -> Float | tuple[str, str]:
     """What jac returned for one array of x0: (size, m); or its shape and the one that is due."""
-    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == shape and m == 1:  # nearly always
+    if type(value) is np.ndarray and value.dtype is _FLOAT64 and value.shape == shape and m == 1:  # nearly always
         return value.reshape(-1, 1).copy()
     if value is None:
         raise TypeError("`jac` returned None; did jac forget to return its value?")

@@ -12,19 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from . import _difference
 from ._bounds import as_bounds
 from ._derivative import METHODS, derivative
+from ._difference import CENTRAL_STEP
 from ._differentiate import method_of, order_of
 from ._function import as_point, bind, one_number
 from ._native import Native
 from ._plan import StepOptions
 from ._result import DerivativeResult
 from ._stencils import CENTRAL
-from ._steps import EPS, default_step, eps_of
+from ._steps import EPS, eps_of
 from ._stops import count
 from ._vectorized import Columns
 
 Float = NDArray[np.float64]
 
-_CENTRAL_STEP = float(default_step(EPS, 2))
 _BESIDE = 8  # numbers for each point that `derivative` holds beside a column
 
 
@@ -63,7 +63,7 @@ def gradients(
     )  # fmt: skip
     if plain and native and points.size:
         found, status = np.empty(points.shape), 0
-        status, _ = _kernels().gradients(fun, points, _CENTRAL_STEP, 1.0, CENTRAL, np.empty(len(points)), found)
+        status, _ = _kernels().gradients(fun, points, CENTRAL_STEP, 1.0, CENTRAL, np.empty(len(points)), found)
         if status == 0:
             return found
     if not points.size:
@@ -132,12 +132,12 @@ class _Block:
         x, sides = self.points[i], []
         for offset in CENTRAL[0]:
             t = np.empty_like(x)
-            _kernels().move(x, _CENTRAL_STEP, 1.0, offset, t)
+            _kernels().move(x, CENTRAL_STEP, 1.0, offset, t)
             values = self._moved(i, t)
             if eps_of(values.dtype) > EPS:
                 return False
             sides.append(np.array(values, np.float64))  # fun may return the same array the next time
-        remarks: int = _kernels().quotient(x, _CENTRAL_STEP, 1.0, CENTRAL, np.inf, *sides, sides[0])
+        remarks: int = _kernels().quotient(x, CENTRAL_STEP, 1.0, CENTRAL, np.inf, *sides, sides[0])
         out[:] = sides[0]
         return remarks == 0
 

@@ -31,7 +31,7 @@ Index = NDArray[np.intp]
 # Of richardson's steps but the shortest, over that. Were they multiples of one another, some oscillations would look
 # smooth at all of them: sin(200 x) at steps of 1/32, which is almost 2 pi / 200.
 _RATIOS = (LONGEST, 4.127, 1.913)
-_NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
+NEAR = 0.03  # of the distance to an end of the domain: a step that keeps clear of it
 _NEAR_ONE_SIDED = 0.005
 _ROUNDS, _ROUNDS_ONE_SIDED, _ROUNDS_MIXED = 12, 4, 6
 _FELT = 1e4  # rounding errors of f: a second difference so large is right to 1e-4
@@ -122,7 +122,7 @@ class Second:
     run: Run
     kind: str
     value: Float
-    error: Float
+    error: Float | None  # None: not asked for
     steps: Float
     flags: Index
 
@@ -135,21 +135,22 @@ def second_derivatives(
     mixed: bool,
     bars: bool,
 ) -> Second:
-    """The Hessian by differences of values, or its diagonal alone; without bars, the errors may be left out (nan)."""
+    """The Hessian by differences of values, or its diagonal alone; without bars, the errors may be left out."""
     n = run.x0.size
     if kind == "richardson":  # the steps asked for are the longest
         shortest = (h if h is None else h / LONGEST for h in (options.rel_step, options.abs_step))
         options = StepOptions(*shortest, x_scale=options.x_scale)  # type: ignore[misc]
     plan, all_steps, all_flags, first = _first_steps(run, kind, options, limits)
-    value = np.full((n, n) if mixed else n, np.nan)
-    error = value.copy()
-    flags = all_flags[:, None] | all_flags if mixed else all_flags
-    if not plan.index.size:
-        return Second(run, kind, value, error, all_steps, flags)
-    if not np.isfinite(run.f0):
-        free = (flags & Flag.fixed) == 0
-        flags[free] |= Flag.nonfinite
-        return Second(run, kind, value, error, all_steps, flags)
+
+    def flags_of_entries() -> Index:
+        return all_flags[:, None] | all_flags if mixed else all_flags
+
+    if not plan.index.size or not np.isfinite(run.f0):
+        flags = flags_of_entries()
+        if plan.index.size:
+            flags[(flags & Flag.fixed) == 0] |= Flag.nonfinite
+        nothing = np.full(flags.shape, np.nan)
+        return Second(run, kind, nothing, nothing.copy(), all_steps, flags)
 
     search = _Search(run, kind, plan, options.default)
     search.diagonal(first)
@@ -158,13 +159,18 @@ def second_derivatives(
     if not search.flags.any():
         all_steps[kept.index] = kept.h  # noise may have changed them
         if kept.index.size == n:
-            return Second(run, kind, found, errors, all_steps, flags | entry_flags)
+            flags = flags_of_entries() | entry_flags if all_flags.any() else entry_flags
+            return Second(run, kind, found, errors, all_steps, flags)
     all_flags[plan.index] |= search.flags
     all_steps[plan.index] = np.nan
     all_steps[kept.index] = kept.h
-    flags = all_flags[:, None] | all_flags if mixed else all_flags
+    flags = flags_of_entries()
+    value, error = np.full(flags.shape, np.nan), None
     where = np.ix_(kept.index, kept.index) if mixed else kept.index
-    value[where], error[where] = found, errors
+    value[where] = found
+    if errors is not None:
+        error = np.full(flags.shape, np.nan)
+        error[where] = errors
     flags[where] |= entry_flags
     return Second(run, kind, value, error, all_steps, flags)
 
@@ -254,9 +260,7 @@ class _Search:
         distance = plan.distance()
         # Where a two-sided difference reaches beyond 0, f does not end there.
         with np.errstate(over="ignore"):
-            near = (distance < h / np.where(plan.one_sided, _NEAR_ONE_SIDED, _NEAR)) & (
-                plan.one_sided | (distance >= h)
-            )
+            near = (distance < h / np.where(plan.one_sided, _NEAR_ONE_SIDED, NEAR)) & (plan.one_sided | (distance >= h))
         if not near.any():
             return near
         with np.errstate(all="ignore"):
@@ -295,7 +299,7 @@ class _Search:
         plan = self.plan
         distance = plan.distance()
         h = np.abs(plan.h)
-        smaller = np.minimum(0.1 * h, np.where(distance > 0, _NEAR * distance, np.inf))
+        smaller = np.minimum(0.1 * h, np.where(distance > 0, NEAR * distance, np.inf))
         before = self.second.copy(), self.near.copy(), plan.h.copy(), plan.one_sided.copy(), self.flags.copy()
         pending = bad & ~self._shrink(bad | suspects, np.copysign(smaller, plan.h), plan.one_sided, Flag.shrunk)
         with np.errstate(all="ignore"):
@@ -337,16 +341,16 @@ class _Search:
             h = 0.1 * h
         return seen
 
-    def plain(self, mixed: bool, bars: bool) -> tuple[Float, Float, Index]:
-        """The derivatives at the plan's steps, their error bars and flags."""
+    def plain(self, mixed: bool, bars: bool) -> tuple[Float, Float | None, Index]:
+        """The derivatives at the plan's steps, their error bars, if wanted, and flags."""
         plan = self.plan
         flags = np.zeros((plan.index.size,) * (2 if mixed else 1), np.intp)
         found = self.second
         if mixed:
             found = self.run.mixed(plan.index, plan.h, plan.one_sided, self.near)
-            np.fill_diagonal(found, self.second)
+            found.reshape(-1)[:: found.shape[0] + 1] = self.second
             self._mend_mixed(found, flags)
-        return found, self._bars(found) if bars else np.full(found.shape, np.nan), flags
+        return found, self._bars(found) if bars else None, flags
 
     def _mend_mixed(self, found: Float, flags: Index) -> None:
         """Smaller steps for the pairs at whose points fun is not finite, then one side only, then nan."""
@@ -357,7 +361,7 @@ class _Search:
         plan = self.plan.take(concerned)
         distance = plan.distance()
         all_sides = np.ones_like(plan.one_sided)
-        shrunk = np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, _NEAR * distance, np.inf))
+        shrunk = np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, NEAR * distance, np.inf))
         trials = [(np.copysign(shrunk * 0.1**k, plan.h), plan.one_sided, Flag.shrunk) for k in range(_ROUNDS_MIXED)]
         trials += [(s * np.abs(plan.h), all_sides, Flag.one_sided) for s in (1.0, -1.0)]
         where = np.ix_(concerned, concerned)
@@ -396,7 +400,7 @@ class _Search:
             scale = _SMOOTH * plan.scale
             scale = np.where(length > _AT_REST * h, np.fmin(scale, _CAUTION * length), scale)
             reach = np.minimum(h / scale, 3.0)
-            reach = np.where(self._shrunk(), np.maximum(reach, _NEAR), reach)
+            reach = np.where(self._shrunk(), np.maximum(reach, NEAR), reach)
             own = np.maximum(np.abs(self.second), np.abs(self.near[:, 0] - self.run.f0) / np.abs(plan.h) / scale)
             truncation = own * np.where(plan.one_sided, reach, reach**2 / 12)
             if mixed:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._bounds import as_bounds
 from ._coloring import Structure, as_structure, colors_of
 from ._difference import Run
-from ._function import as_point, bind
+from ._function import as_point, bind, recognise_gradient
 from ._hessian import GradientCalls, check_jac
 from ._sparse import require_scipy
 from ._steps import positive
@@ -150,6 +150,7 @@ def hessian_sparsity(
            [0, 0, 1]])
     """
     sparse = require_scipy("a sparse structure")
+    jac = recognise_gradient(jac, x0)
     check_jac(jac)
     if jac is not None:
         bound, args = bind(jac, args, kwargs)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._examination import Examination
-from ._ladder import scale_of
+from ._forward import scale_of
 from ._line import as_direction
 from ._steps import EPS
 

@@ -144,7 +144,9 @@ class Tree:
         """fun as a function of the flat vector. fun's leaves are views of that vector."""
         fun, _ = bind(fun, (), None)
         if type(fun) is Native:
-            raise TypeError("a native `fun` takes one array of float64: `x0` can be no tree, and `unpack` not True")
+            raise TypeError(
+                f"a native `{fun.name}` takes one array of float64: `x0` can be no tree, and `unpack` not True"
+            )
         return _OfVector(fun, self)
 
     def wrap_gradient(self, jac: Any) -> Callable[..., Any]:

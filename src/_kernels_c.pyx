@@ -11,11 +11,16 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 from numdiff cimport (
-    ND_WRITTEN, nd_along, nd_call_native, nd_color_columns, nd_color_saturated, nd_color_star, nd_columns, nd_descend,
-    nd_descent, nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm, nd_gradients, nd_hessian_diagonal,
-    nd_hessian_mixed, nd_limit, nd_move, nd_native, nd_noise_table, nd_number, nd_number_with_data, nd_numbers,
-    nd_order_columns, nd_point, nd_quotient, nd_richardson, nd_richardson_next, nd_stencil, nd_step, nd_structure,
+    ND_WRITTEN, nd_along, nd_call_native, nd_call_natives, nd_call_numerical, nd_color_columns, nd_color_saturated,
+    nd_color_star, nd_columns, nd_descend, nd_descent, nd_difference, nd_entries, nd_entries_alone, nd_gradient_norm,
+    nd_gradients, nd_hessian_diagonal, nd_hessian_mixed, nd_limit, nd_move, nd_native, nd_natives, nd_noise_table,
+    nd_number, nd_number_with_data, nd_numbers, nd_numerical, nd_order_columns, nd_point, nd_quotient, nd_richardson,
+    nd_richardson_next, nd_settle, nd_stencil, nd_step, nd_structure,
 )
+
+from types import FunctionType
+
+from numpy import float64
 
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
@@ -36,6 +41,8 @@ cdef extern from *:
 
 
 compiler = ND_COMPILER.decode("ascii", "replace")
+
+cdef object number = float64  # a float by itself, which PyFloat_Check takes longer to see
 
 
 cdef extern from "Python.h":
@@ -78,6 +85,7 @@ cdef class Evaluation:
     cdef Py_buffer views[MOST_ARRAYS]
     cdef int lent
     cdef bint fixed       # x must not be exchanged
+    cdef bint python      # fun is a Python function, and so lets signals in itself
     cdef nd_native native
     cdef bint no_gil      # fun is native: the loop needs no GIL
     cdef double first_value
@@ -90,6 +98,7 @@ cdef class Evaluation:
         self.values = values
         self.first = first
         self.x0 = x0
+        self.python = type(fun) is FunctionType
         self.point.function = evaluate
         self.point.context = <void *>self
         self.point.m = m
@@ -116,14 +125,7 @@ cdef class Evaluation:
         elif self.first is not None:
             self.first_value = self.first
             self.native.first = &self.first_value
-        cdef void *address = <void *><size_t>native.address
-        if native.kind == NUMBER:
-            self.native.number = <nd_number>address
-        elif native.kind == NUMBER_WITH_DATA:
-            self.native.number_with_data = <nd_number_with_data>address
-        else:
-            self.native.numbers = <nd_numbers>address
-        self.native.data = <void *><size_t>(native.data or 0)
+        address_native(&self.native, native)
         self.native.watch = watch
         self.native.context = <void *>self
         self.fun = native
@@ -223,12 +225,13 @@ cdef int evaluate(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *c
     cdef const double *numbers
     cdef Py_buffer view
     if self.first is None:
-        PyErr_CheckSignals()
+        if not self.python:
+            PyErr_CheckSignals()
         result = self.fun(*self.call)
     else:
         result = self.first
         self.first = None
-    if m == 1 and PyFloat_Check(result):
+    if m == 1 and (<void *>Py_TYPE(result) == <void *>number or PyFloat_Check(result)):
         fx[0] = PyFloat_AsDouble(result)
     else:
         numbers = self.numbers(result, m)
@@ -259,7 +262,23 @@ cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -
     """What may stop a loop over a native function: its status, Ctrl-C, or another thread."""
     cdef Evaluation self = <Evaluation>context
     PyErr_CheckSignals()
-    self.fun.watch(self.x, status)
+    where = self.x
+    if status != 0 and x != self.point.x:  # in the differences of a descent
+        where = self.x0.copy()
+        memcpy((<Layout *>(<char *><PyObject *>where + sizeof(PyObject))).data, x, <size_t>n * sizeof(double))
+    self.fun.watch(where, status)
+    return 0
+
+
+cdef int address_native(nd_native *to, native) except -1:
+    cdef void *address = <void *><size_t>native.address
+    if native.kind == NUMBER:
+        to.number = <nd_number>address
+    elif native.kind == NUMBER_WITH_DATA:
+        to.number_with_data = <nd_number_with_data>address
+    else:
+        to.numbers = <nd_numbers>address
+    to.data = <void *><size_t>(native.data or 0)
     return 0
 
 
@@ -456,6 +475,34 @@ cdef class Lent:
         return <double *>view.buf
 
 
+def settle(ptrdiff_t m, a, rows, h, part, f0, values, back, double eps, double rtol, doubtful):
+    cdef Lent each = Lent(), table = Lent(), few = Lent()
+    cdef const double *steps = each.lend(h, PyBUF_SIMPLE)
+    cdef const double *part_data = each.lend(part, PyBUF_SIMPLE)
+    cdef const double *a_data = table.lend(a, PyBUF_SIMPLE)
+    cdef const double *rows_data = table.lend(rows, PyBUF_SIMPLE)
+    cdef const double *values_data = table.lend(values, PyBUF_SIMPLE)
+    cdef double f0_alone, back_alone, size
+    cdef const double *f0_data = &f0_alone
+    cdef const double *back_data = &back_alone
+    cdef Py_buffer marks
+    cdef int said = 0
+    if m == 1:
+        f0_alone, back_alone = f0, back
+        few.n = 1
+    else:
+        f0_data, back_data = few.lend(f0, PyBUF_SIMPLE), few.lend(back, PyBUF_SIMPLE)
+    PyObject_GetBuffer(doubtful, &marks, PyBUF_WRITABLE)
+    cdef bint fits = few.n == m and table.n == each.n * m and marks.len == each.n
+    if fits:
+        said = nd_settle(each.n, m, a_data, rows_data, steps, part_data, f0_data, values_data, back_data, eps, rtol,
+                         <unsigned char *>marks.buf, &size)
+    PyBuffer_Release(&marks)
+    if not fits:
+        raise ValueError("an array has the wrong size")
+    return said, size
+
+
 def move(x, double relative, double x_scale, double offset, out):
     cdef Lent arrays = Lent()
     cdef const double *from_ = arrays.lend(x, PyBUF_SIMPLE)
@@ -551,6 +598,43 @@ cdef class Descent(Evaluation):
     cdef object observe
     cdef double interval, due
     cdef nd_descent descent
+    cdef nd_natives natives
+    cdef nd_numerical numerical
+    cdef object careful      # see numdiff.h
+    cdef object g            # the memory of descent.g, of x's shape
+
+    cdef bint lower_differences(self, tuple differences) except -1:
+        """Let C call the native fun itself, also for differences; True."""
+        cdef nd_numerical *to = &self.numerical
+        self.lower(differences[0].lowered(1, self.layout.nd))
+        to.point = self.point
+        to.point.x = self.lend_exactly(differences[1], PyBUF_WRITABLE)
+        to.h = self.lend_exactly(differences[2], PyBUF_WRITABLE)
+        to.values = self.lend(differences[3], PyBUF_WRITABLE)
+        if self.views[self.lent - 1].len != 2 * self.point.n * <Py_ssize_t>sizeof(double):
+            raise ValueError("an array has the wrong size")
+        to.since = <ptrdiff_t *>self.lend(differences[4], PyBUF_WRITABLE)
+        to.error = self.descent.error
+        to.relative, to.often, to.least, to.clear, self.careful = differences[5:]
+        to.careful, to.context = careful, <void *>self
+        self.descent.objective, self.descent.context = nd_call_numerical, to
+        return True
+
+    cdef bint lower_both(self, gradient) except -1:
+        """Let C call the native gradient itself, and the native fun where values are asked for; whether it can."""
+        if self.args or not isinstance(gradient, Native) or (self.descent.values and not self.no_gil):
+            return False
+        gradient = gradient.lowered(self.point.n, self.layout.nd)
+        if gradient is None:
+            return False
+        gradient.check_size(self.point.n)
+        self.gradient = gradient
+        self.natives.value = self.native
+        address_native(&self.natives.gradient, gradient)
+        self.natives.gradient.watch = watch_gradient
+        self.natives.gradient.context = <void *>self
+        self.descent.objective, self.descent.context = nd_call_natives, &self.natives
+        return True
 
     cdef double *lend_exactly(self, array, int flags) except? NULL:
         """The memory of an array of n numbers, or NULL for None."""
@@ -616,7 +700,21 @@ cdef int differentiate(Descent self, double **g) except -1:
     return self.check(references, call_references)
 
 
-cdef int observed(void *context) except -1:
+cdef int watch_gradient(ptrdiff_t n, const double *x, int status, void *context) except -1 with gil:
+    cdef Descent self = <Descent>context
+    PyErr_CheckSignals()
+    self.gradient.watch(self.x, status)
+    return 0
+
+
+cdef int careful(const double *x, const double *f0, double *g, int status, void *context) except -1 with gil:
+    """Where C's differences are not enough."""
+    cdef Descent self = <Descent>context
+    self.careful(self.x, f0[0] if f0 != NULL else None, self.g, status == 0)
+    return 0
+
+
+cdef int observed(void *context) except -1 with gil:
     """The nd_observer that calls a Python function, at most once in an interval."""
     cdef Descent self = <Descent>context
     cdef nd_descent *d = &self.descent
@@ -634,7 +732,7 @@ cdef int observed(void *context) except -1:
 
 def descend(
     fun, gradient, tuple args, values, gradients, x0, x, bint fixed, tuple rule, v, tuple bounds, tuple stops,
-    bint line_search, bint with_values, error, tuple work, observe, double interval,
+    bint line_search, bint with_values, error, tuple work, observe, double interval, tuple differences,
 ):
     cdef Descent run = Descent(fun, args, values, 1, x0, None)
     cdef nd_descent *d = &run.descent
@@ -643,7 +741,7 @@ def descend(
     run.share(x)
     d.objective, d.context = objective, <void *>run
     if observe is not None:
-        d.observer = observed
+        d.observer, d.observer_context = observed, <void *>run
     d.n, d.x, d.fx = run.point.n, run.point.x, float("nan")
     d.learning_rate, d.momentum, d.nesterov = rule
     d.maxiter, d.gtol, d.xtol, d.ftol = stops
@@ -655,8 +753,14 @@ def descend(
     d.best_g = run.lend_exactly(work[4], PyBUF_WRITABLE)
     if error is not None:
         d.error = run.lend(error, PyBUF_SIMPLE)
-    cdef int status = nd_descend(d)
-    return status, run.x, d.fx, d.norm, d.nit, d.nfev, d.njev
+    cdef int status
+    run.g = work[0]
+    if run.lower_differences(differences) if differences is not None else run.lower_both(gradient):
+        with nogil:
+            status = nd_descend(d)
+    else:
+        status = nd_descend(d)
+    return status, run.x, d.fx, d.norm, d.nit, d.nfev + run.numerical.calls, d.njev
 
 
 def step(x, g, tuple rule, v, before):

@@ -251,7 +251,7 @@ int nd_descend(nd_descent *descent)
         if (end < 0) {
             end = ended(d, last_fx, last_norm, far, first_norm);
         }
-        status = d->observer == NULL ? 0 : d->observer(d->context);
+        status = d->observer == NULL ? 0 : d->observer(d->observer_context);
         if (status < 0) {
             return status;
         }

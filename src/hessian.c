@@ -1,5 +1,5 @@
 /* Second derivatives from values: the diagonal, then the mixed ones. Two-sided, one-sided, or one of each. */
-#include "numdiff.h"
+#include "point.h"
 
 #include <math.h>
 
@@ -29,7 +29,7 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
         double step[2], slope[2];
         for (int side = 0; side < 2; side++) {
             double to = moved(x, h[k], one_sided && one_sided[k], side);
-            int status = nd_evaluate(point, i, to, &near[2 * k + side]);
+            int status = evaluate(point, i, to, &near[2 * k + side]);
             if (status != ND_OK) {
                 return status;
             }
@@ -53,22 +53,32 @@ int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, c
     for (ptrdiff_t k = begin; k < end; k++) {
         ptrdiff_t i = index ? index[k] : k;
         double xi = point->x0[i];
+        /* The mean of two corners, (+, +) and (-, -), which cancels the odd terms of the error; a one-sided
+         * coordinate stays on its side. */
         int i_one_sided = one_sided && one_sided[k];
+        double up_i = moved(xi, h[k], i_one_sided, 0), down_i = i_one_sided ? up_i : moved(xi, h[k], 0, 1);
         for (ptrdiff_t l = k + 1; l < count; l++) {
             ptrdiff_t j = index ? index[l] : l;
             double xj = point->x0[j];
             int j_one_sided = one_sided && one_sided[l];
-            /* The mean of two corners, (+, +) and (-, -), which cancels the odd terms of the error; a one-sided
-             * coordinate stays on its side. */
-            int corners = i_one_sided && j_one_sided ? 1 : 2;
+            double up_j = moved(xj, h[l], j_one_sided, 0), down_j = j_one_sided ? up_j : moved(xj, h[l], 0, 1);
+            int status = evaluate_pair(point, i, up_i, j, up_j, &hessian[k * count + l]);
+            if (status == ND_OK && !(i_one_sided && j_one_sided)) {
+                status = evaluate_pair(point, i, down_i, j, down_j, &hessian[l * count + k]);
+            }
+            if (status != ND_OK) {
+                return status;
+            }
+        }
+        /* Only now what is made of them: the next call would wait for the divisions. */
+        for (ptrdiff_t l = k + 1; l < count; l++) {
+            double xj = point->x0[index ? index[l] : l];
+            int j_one_sided = one_sided && one_sided[l], corners = i_one_sided && j_one_sided ? 1 : 2;
             double sum = 0.0;
             for (int corner = 0; corner < corners; corner++) {
                 int a = corner && !i_one_sided, b = corner && !j_one_sided;
-                double to_i = moved(xi, h[k], i_one_sided, a), to_j = moved(xj, h[l], j_one_sided, b), fij;
-                int status = nd_evaluate_pair(point, i, to_i, j, to_j, &fij);
-                if (status != ND_OK) {
-                    return status;
-                }
+                double fij = corner == 0 ? hessian[k * count + l] : hessian[l * count + k];
+                double to_i = corner == 0 ? up_i : down_i, to_j = moved(xj, h[l], j_one_sided, b);
                 /* The change along i at x_j moved, less that at x_j. Neighbours are subtracted first: exact or nearly
                  * so, and what is left is of the size of h f', so the only rounding that counts is in fun's values. */
                 double change = (fij - near[2 * l + b]) - (near[2 * k + a] - f0);

@@ -1,6 +1,7 @@
 /* Functions with a signature of their own behind an nd_function, and a look around every so often. */
 #include "numdiff.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,4 +63,61 @@ int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *
         return ND_STOPPED;
     }
     return ND_OK;
+}
+
+int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *context)
+{
+    nd_natives *natives = context;
+    int status = fx == NULL ? ND_OK : nd_call_native(n, x, 1, fx, &natives->value);
+    return status != ND_OK || g == NULL ? status : nd_call_native(n, x, n, *g, &natives->gradient);
+}
+
+static int differentiate(nd_numerical *numerical, ptrdiff_t n, const double *x, double *g)
+{
+    static const double offsets[] = {-1.0, 1.0}, weights[] = {-1.0, 1.0};
+    static const nd_stencil central = {2, offsets, weights, 1.0};
+    nd_point *point = &numerical->point;
+    if (nd_move(n, x, numerical->relative, 1.0, 1.0, numerical->h) != ND_OK) {
+        return ND_OVERFLOW;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        numerical->h[i] -= x[i];
+    }
+    memcpy(point->x, x, (size_t)n * sizeof *x);
+    point->x0 = x;
+    point->calls = 0;
+    int status = nd_difference(point, &central, NULL, numerical->h, 0, n, NULL, numerical->values, 1, g);
+    numerical->calls += point->calls;
+    return status;
+}
+
+int nd_call_numerical(ptrdiff_t n, const double *x, double *fx, double **g, void *context)
+{
+    nd_numerical *numerical = context;
+    if (fx != NULL) {
+        int status = numerical->point.function(n, x, 1, fx, numerical->point.context);
+        if (status != ND_OK) {
+            return status;
+        }
+        numerical->fx = *fx;
+        numerical->known = 1;
+    }
+    if (g == NULL) {
+        return ND_OK;
+    }
+    const double *f0 = numerical->known ? &numerical->fx : NULL;
+    numerical->known = 0;
+    int status = f0 && !isfinite(*f0) ? ND_NONFINITE : differentiate(numerical, n, x, *g);
+    if (status == ND_STOPPED) {
+        return status;
+    }
+    if (status == ND_OK && *numerical->since + 1 < numerical->often) {
+        nd_descent plain = {.n = n};
+        double norm = nd_gradient_norm(&plain, *g);
+        if (norm > numerical->least && norm > numerical->clear * *numerical->error) {
+            ++*numerical->since;
+            return ND_OK;
+        }
+    }
+    return numerical->careful(x, f0, *g, status, numerical->context);
 }

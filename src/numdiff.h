@@ -93,6 +93,14 @@ typedef struct nd_native {
 /* The nd_function of an nd_native, which may write into x no more than any other. n and m fit into an int. */
 int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native);
 
+/* A native function and its gradient, for a descent; value is not read where none is asked for. */
+typedef struct nd_natives {
+    nd_native value, gradient;
+} nd_natives;
+
+/* The nd_objective of an nd_natives. */
+int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *natives);
+
 /* A difference formula, as data:
  *
  *     f' = sum_j weights[j] f(x + offsets[j] h) / (scale ((x + offsets[size-1] h) - (x + offsets[0] h)))
@@ -224,6 +232,36 @@ double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t 
  *   changes  results: changes[k-1] is 1 if some difference of order k is > 0 and another < 0, else 0 */
 void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes);
 
+/* What forward differences say of derivatives that are to be checked; bits. */
+enum {
+    ND_DOUBTFUL = 1, /* some component is not settled */
+    ND_BENT = 2,     /* one step back is not what the differences say: a kink, or f is not smooth */
+    ND_SHORT = 4     /* all values are those of float32, and not all are the same */
+};
+
+#define ND_FINEST 1e-7  /* rtol: forward differences settle nothing that is finer */
+#define ND_ROUNDING 4.0 /* times eps */
+#define ND_SETTLING 4.0 /* times rtol */
+
+/* Whether forward differences agree with a, and so clearly that no other need be taken. With size the largest |value|,
+ * bar = ND_ROUNDING eps size / h[k] and n = count, component k is settled if for all of its m values
+ *
+ *     |a - row| <= rtol |row| + bar,   bar <= ND_SETTLING max(rtol, ND_FINEST) |row|
+ *
+ * and one step back, by part in all components at once, is what they say if for all r
+ *
+ *     |back - (f0 - sum part row)| <= max(1e-6, 1e-7 n) sum part |row| + 2 ND_ROUNDING eps size sqrt(n)
+ *
+ *   a, rows   (count, m): the derivatives to be checked, and the differences
+ *   h, part   count: the steps, > 0
+ *   f0, back  m: the values at x and at x - part
+ *   values    (count, m): f(x + h) for each component
+ *   doubtful  results: doubtful[k] is 0 where component k is settled, else 1
+ *   size      result: 1 */
+int nd_settle(ptrdiff_t count, ptrdiff_t m, const double *a, const double *rows, const double *h, const double *part,
+              const double *f0, const double *values, const double *back, double eps, double rtol,
+              unsigned char *doubtful, double *size);
+
 /* For a function of one variable at n points x: out = x + offset h, for the steps
  *
  *     h = relative max(|x|, x_scale), rounded to the nearest power of two
@@ -263,9 +301,32 @@ int nd_hessian_diagonal(nd_point *point, const ptrdiff_t *index, const double *h
  *   hessian  (count, count)
  *
  * One call for each pair of one-sided coordinates, two for any other. To do one coordinate again with another step,
- * let it be index[0], and the range [0, 1). */
+ * let it be index[0], and the range [0, 1). On a stop these entries are undefined. */
 int nd_hessian_mixed(nd_point *point, const ptrdiff_t *index, const double *h, const unsigned char *one_sided,
                      ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end, double f0, const double *near, double *hessian);
+
+/* Central differences for a descent, with the steps of nd_move for an x_scale of 1. Now and then their error matters, or
+ * they fail; the layer above knows what to do then. */
+typedef struct nd_numerical {
+    nd_point point; /* its function has one value; x0 is that of each gradient, x workspace */
+    double relative;
+    double *h, *values; /* workspace, n, and 2 n: f(x - h) and f(x + h) */
+    /* `careful` is called after one of `often` gradients, and where the norm is not above both least and clear *error. */
+    ptrdiff_t often;
+    ptrdiff_t *since; /* gradients since; set by careful */
+    double least, clear;
+    const double *error;
+    /* With the status of the differences, or ND_NONFINITE where there are none as *f0 is not finite, then it puts the
+     * gradient into g; f0 is NULL if the value at x was not asked for. Returns 0, or ND_STOPPED. */
+    int (*careful)(const double *x, const double *f0, double *g, int status, void *context);
+    void *context;
+    double fx;
+    int known;       /* whether fx is f(x); 0 on entry */
+    ptrdiff_t calls; /* for differences; 0 on entry */
+} nd_numerical;
+
+/* The nd_objective of an nd_numerical. */
+int nd_call_numerical(ptrdiff_t n, const double *x, double *fx, double **g, void *numerical);
 
 /* --- Gradient descent --- */
 
@@ -278,7 +339,7 @@ typedef int (*nd_objective)(ptrdiff_t n, const double *x, double *fx, double **g
 
 /* Called at every point, the first too, when value, norm and nit are known: 0, 1 to end there, or ND_STOPPED to stop.
  * Where it may change the memory that slope points to, it moves the gradient from there to g first, and slope too. */
-typedef int (*nd_observer)(void *context);
+typedef int (*nd_observer)(void *observer_context);
 
 /* Why a descent ended. The values are part of numdiff's API. */
 enum {
@@ -306,7 +367,7 @@ enum { ND_HALVINGS = 60 }; /* of the line search */
 typedef struct nd_descent {
     nd_objective objective;
     nd_observer observer; /* or NULL */
-    void *context;        /* of both */
+    void *context, *observer_context;
     ptrdiff_t n, maxiter;
     double learning_rate, momentum, gtol, xtol, ftol; /* tolerances: 0 is off; ftol needs values */
     int nesterov, line_search;

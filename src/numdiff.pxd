@@ -31,6 +31,27 @@ cdef extern from "numdiff.h":
 
     int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *native) except -1
 
+    ctypedef struct nd_numerical:
+        nd_point point
+        double relative
+        double *h
+        double *values
+        ptrdiff_t often
+        ptrdiff_t *since
+        double least, clear
+        const double *error
+        int (*careful)(const double *x, const double *f0, double *g, int status, void *context) except -1
+        void *context
+        ptrdiff_t calls
+
+    int nd_call_numerical(ptrdiff_t n, const double *x, double *fx, double **g, void *numerical) except -1
+
+    ctypedef struct nd_natives:
+        nd_native value
+        nd_native gradient
+
+    int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *natives) except -1
+
     ctypedef struct nd_stencil:
         ptrdiff_t size
         const double *offsets
@@ -56,6 +77,10 @@ cdef extern from "numdiff.h":
     double nd_richardson_next(nd_richardson *component, nd_limit *limits, ptrdiff_t m, const double *f0,
                               const double *values)
 
+    int nd_settle(ptrdiff_t count, ptrdiff_t m, const double *a, const double *rows, const double *h,
+                  const double *part, const double *f0, const double *values, const double *back, double eps,
+                  double rtol, unsigned char *doubtful, double *size) nogil
+
     void nd_noise_table(ptrdiff_t m, const double *f, double *work, double *levels, unsigned char *changes)
 
     int nd_move(ptrdiff_t n, const double *x, double relative, double x_scale, double offset, double *out) nogil
@@ -78,6 +103,7 @@ cdef extern from "numdiff.h":
         nd_objective objective
         nd_observer observer
         void *context
+        void *observer_context
         ptrdiff_t n, maxiter
         double learning_rate, momentum, gtol, xtol, ftol
         int nesterov, line_search, values
@@ -95,7 +121,7 @@ cdef extern from "numdiff.h":
         double fx, norm
         ptrdiff_t nit, nfev, njev
 
-    int nd_descend(nd_descent *descent) except -1
+    int nd_descend(nd_descent *descent) except -1 nogil
 
     void nd_step(const nd_descent *descent, const double *g) nogil
 

@@ -640,6 +640,7 @@ def test_the_bits_of_both_backends():
                             np.asarray, x0, x0.copy(), False, rule, np.zeros(n) if rule[1] else None, bounds,
                             (40, 1e-3, 1e-9, 1e-12 if values else 0.0), line_search and values, values, None, work,
                             lambda x, nit, fx, norm, rows=rows: rows.append((x.tobytes(), nit, str(fx), norm)), 0.0,
+                            None,
                         )  # fmt: skip
                         answers.append((answer[0], answer[1].tobytes(), str(answer[2:]), work[0].tobytes(), rows))
                     assert answers[0] == answers[1]

@@ -307,6 +307,239 @@ def test_not_finite_at_a_point_as_for_a_python_function():
         np.testing.assert_array_equal(numdiff.gradient(Callback(root).pointer, np.array(point)), expected.value)
 
 
+# Gradients
+
+
+def bowl(x):
+    return float((x[0] - 1.0) ** 2 + 2.0 * x[1] ** 2 + x[0] * x[1] / 4.0 + (x[2:] ** 2).sum())
+
+
+def bowl_gradient(x):
+    return np.concatenate([[2 * (x[0] - 1.0) + x[1] / 4.0, 4.0 * x[1] + x[0] / 4.0], 2.0 * x[2:]])
+
+
+GRADIENTS = {
+    "ctypes": lambda g: Callback(g, NUMBERS).pointer,
+    "LowLevelCallable": lambda g: LowLevelCallable(Callback(g, NUMBERS).pointer),
+    "native": lambda g: numdiff.native(Callback(g, NUMBERS).pointer, m=4),
+}
+TAKES_A_GRADIENT = {
+    "hessian": lambda f, g: numdiff.hessian(None, X, jac=g),
+    "hessian, richardson": lambda f, g: numdiff.hessian(None, X, jac=g, method="richardson"),
+    "hessian, sparsity": lambda f, g: numdiff.hessian(None, X, jac=g, sparsity=np.ones((4, 4))).toarray(),
+    "hess": lambda f, g: numdiff.hess(None, jac=g)(X),
+    "hvp": lambda f, g: numdiff.hvp(None, X, np.arange(4.0), jac=g),
+    "newton": lambda f, g: numdiff.newton(f, X, jac=g).x,
+    "gradient_descent": lambda f, g: numdiff.gradient_descent(f, X, jac=g).x,
+    "check_grad": lambda f, g: numdiff.check_grad(f, g, X),
+    "gradcheck": lambda f, g: repr(numdiff.gradcheck(f, g, X)),
+    "taylor_test": lambda f, g: numdiff.taylor_test(f, g, X, rng=0).slope,
+}
+
+
+@pytest.mark.parametrize("way", GRADIENTS)
+@pytest.mark.parametrize("name", TAKES_A_GRADIENT)
+def test_a_native_gradient_wherever_one_is_taken(name, way):
+    expected = TAKES_A_GRADIENT[name](bowl, bowl_gradient)
+    for fun in (bowl, Callback(bowl).pointer):
+        found = TAKES_A_GRADIENT[name](fun, GRADIENTS[way](bowl_gradient))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", TAKES_A_GRADIENT)
+def test_native_gradients_that_are_none(name):
+    short = numdiff.native(Callback(lambda x: x[:3], NUMBERS).pointer, m=3)
+    if name == "gradcheck":  # which says so
+        for wrong in (short, Callback(bowl).pointer):
+            assert numdiff.gradcheck(bowl, wrong, X).kind == "shape"
+    else:
+        for wrong in (short, Callback(bowl).pointer):
+            with pytest.raises(ValueError, match=r"as many values as `x0` has components, 4|`jac` returned shape"):
+                TAKES_A_GRADIENT[name](bowl, wrong)
+    for refused in ("no types", "float", "quad's"):
+        with pytest.raises(TypeError, match=rf"`(jac|grad)`.*{ALLOWED}"):
+            TAKES_A_GRADIENT[name](bowl, REFUSED[refused]())
+
+
+def test_a_native_jacobian_is_checked_by_rows():
+    jac = Callback(lambda x: np.outer([1.0, 2.0], 2.0 * x).reshape(-1), NUMBERS).pointer
+    assert numdiff.gradcheck(lambda x: np.array([x @ x, 2 * (x @ x)]), LowLevelCallable(jac), X)
+    assert not numdiff.gradcheck(lambda x: np.array([2 * (x @ x), x @ x]), jac, X)
+
+
+DESCENTS = {
+    "plain": {},
+    "momentum": {"momentum": 0.5, "nesterov": True},
+    "line search": {"line_search": "backtracking"},
+    "history": {"history": True},
+    "ftol": {"ftol": 1e-8},
+    "xtol": {"xtol": 1e-4, "gtol": 0},
+    "bounds": {"bounds": (X, X + 10.0)},
+    "diverges": {"learning_rate": 10.0},
+    "overwrite_x": {"overwrite_x": True},
+    "maxiter": {"maxiter": 3},
+}
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_descents_of_native_functions(name):
+    options = DESCENTS[name]
+    fun, gradient = Callback(bowl), Callback(bowl_gradient, NUMBERS)
+    expected = numdiff.gradient_descent(bowl, X.copy(), jac=bowl_gradient, **options)
+    found = numdiff.gradient_descent(fun.pointer, X.copy(), jac=gradient.pointer, **options)
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.jac, expected.jac)
+    for count in ("fun", "nit", "nfev", "njev", "status"):
+        assert found[count] == expected[count]
+    assert (fun.nfev, gradient.nfev) == (found.nfev, found.njev)
+    if "history" in options:
+        np.testing.assert_array_equal(found.history["x"], expected.history["x"])
+    alone = numdiff.gradient_descent(None, X, jac=Callback(bowl_gradient, NUMBERS).pointer, gtol=1e-3)
+    np.testing.assert_allclose(bowl_gradient(alone.x), 0.0, atol=1e-3)
+
+
+NUMERICAL = {
+    **{name: options for name, options in DESCENTS.items() if name != "overwrite_x"},
+    "long": {"learning_rate": 0.01, "maxiter": 200, "gtol": 0},
+    "below its error": {"gtol": 0, "learning_rate": 0.3},
+    "method": {"method": "central"},
+    "forward": {"method": "forward"},
+    "x_scale": {"x_scale": 2.0},
+}
+
+
+def same_descent(found, expected, calls):
+    np.testing.assert_array_equal(found.x, expected.x)
+    np.testing.assert_array_equal(found.jac, expected.jac)
+    for name in ("fun", "nit", "nfev", "njev", "status"):
+        np.testing.assert_array_equal(found[name], expected[name])
+    assert calls == found.nfev
+
+
+@pytest.mark.parametrize("name", NUMERICAL)
+@pytest.mark.parametrize("n", [2, 70])
+def test_descents_by_differences_of_native_functions(name, n):
+    x0 = np.resize(X, n)
+    options = {key: (x0, x0 + 10.0) if key == "bounds" else value for key, value in NUMERICAL[name].items()}
+    fun = Callback(bowl)
+    expected = numdiff.gradient_descent(bowl, x0, **options)
+    found = numdiff.gradient_descent(fun.pointer, x0, **options)
+    same_descent(found, expected, fun.nfev)
+
+
+def test_a_native_descent_by_differences_looks_at_its_errors_as_any_other():
+    # Without a minimum, and steep at first: the norm falls until the error matters.
+    def far(x):
+        return float(np.exp(-x[0]) + 1e-3 * np.sqrt(1.0 + x[1] * x[1]))
+
+    for options in ({"gtol": 1e-4}, {"gtol": 0.0, "maxiter": 3000, "learning_rate": 3.0}, {"history": True}):
+        fun = Callback(far)
+        expected = numdiff.gradient_descent(far, [1.0, 3.0], **options)
+        same_descent(numdiff.gradient_descent(fun.pointer, [1.0, 3.0], **options), expected, fun.nfev)
+
+
+def test_native_descents_by_differences_of_functions_that_end_or_write():
+    def ends(x):
+        return float(np.log(x[0]) ** 2 + x[1] ** 2) if x[0] > 0 else float("nan")
+
+    def overflows(x):
+        with np.errstate(all="ignore"):
+            return float(np.exp(x[0] * x[0]) + x[1])
+
+    starts = {ends: [1e-7, 1.0], overflows: [30.0, 1.0]}
+    for fun, x0 in starts.items():
+        for options in ({"learning_rate": 1e-9, "maxiter": 5}, {"history": True, "maxiter": 4}):
+            callback = Callback(fun)
+            with np.errstate(all="ignore"):
+                expected = numdiff.gradient_descent(fun, x0, **options)
+                found = numdiff.gradient_descent(callback.pointer, x0, **options)
+            np.testing.assert_array_equal(found.x, expected.x)
+            assert (found.status, found.nit) == (expected.status, expected.nit)
+            assert callback.nfev == found.nfev  # one more gradient where care is needed
+
+    def written(x):
+        found = bowl(x)
+        x[1] = 7.0
+        return found
+
+    for options in ({}, {"history": True}):
+        callback = Callback(written)
+        found = numdiff.gradient_descent(callback.pointer, X, **options)
+        np.testing.assert_array_equal(found.x, numdiff.gradient_descent(bowl, X, **options).x)
+        assert callback.nfev == found.nfev
+
+    pointer = NUMBERS(lambda n, x, m, fx, data: 5)
+    with pytest.raises(RuntimeError, match="`fun` stopped with status 5"):
+        numdiff.gradient_descent(numdiff.native(pointer, m=1), X)
+    with pytest.raises(ValueError, match="one number"):
+        numdiff.gradient_descent(numdiff.native(pointer, m=2), X)
+    np.testing.assert_array_equal(
+        numdiff.gradient_descent(Callback(lambda x: float((x[0] - 1.0) ** 2)).pointer, 3.0).x,
+        numdiff.gradient_descent(lambda x: float((x - 1.0) ** 2), 3.0).x,
+    )
+
+
+def test_a_native_gradient_that_stops_writes_or_is_not_finite():
+    def stop(n, x, m, fx, data):
+        array(fx, m)[:] = bowl_gradient(array(x, n))
+        calls.append(1)
+        return 9 if len(calls) == 5 else 0
+
+    calls = []
+    pointer, x0 = NUMBERS(stop), X.copy()
+    with pytest.raises(RuntimeError, match="`jac` stopped with status 9"):
+        numdiff.gradient_descent(None, x0, jac=pointer)
+    assert len(calls) == 5
+    np.testing.assert_array_equal(x0, X)
+
+    def written(x):
+        found = bowl_gradient(x)
+        x[1] = 7.0
+        return found
+
+    found = numdiff.gradient_descent(None, X, jac=Callback(written, NUMBERS).pointer)
+    np.testing.assert_array_equal(found.x, numdiff.gradient_descent(None, X, jac=bowl_gradient).x)
+
+    def ends(x):
+        return bowl_gradient(x) if x[1] < -0.5 else np.full(4, np.nan)
+
+    for jac in (ends, Callback(ends, NUMBERS).pointer):
+        found = numdiff.gradient_descent(None, X, jac=jac)
+        assert found.status == 4
+        assert found.x[1] < -0.5
+
+
+def test_callbacks_of_native_descents():
+    seen = []
+
+    def callback(x):
+        seen.append(x)
+        return len(seen) == 5
+
+    jac = Callback(bowl_gradient, NUMBERS).pointer
+    assert numdiff.gradient_descent(None, X, jac=jac, callback=callback).nit == len(seen) == 5
+    assert len({x.tobytes() for x in seen}) == 5
+
+    def fails(x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        numdiff.gradient_descent(None, X, jac=jac, callback=fails)
+
+
+@pytest.mark.parametrize("where", ["fun", "jac"])
+def test_native_functions_take_no_arguments_but_x(where):
+    fun, jac = Callback(bowl).pointer, Callback(bowl_gradient, NUMBERS).pointer
+    fun, jac = (fun, lambda x, a: bowl_gradient(x)) if where == "fun" else (lambda x, a: bowl(x), jac)
+    for call in (numdiff.gradient_descent, numdiff.newton):
+        with pytest.raises(TypeError, match=f"a native `{where}` takes no `args`"):
+            call(fun, X, args=(1.0,), jac=jac)
+    with pytest.raises(TypeError, match=f"a native `{where}` takes no `args`"):
+        numdiff.gradcheck(fun, jac, X, args=(1.0,))
+    with pytest.raises(TypeError, match="a native `jac` takes one array of float64: `x0` can be no tree"):
+        numdiff.gradient_descent(None, {"a": X}, jac=Callback(bowl_gradient, NUMBERS).pointer)
+
+
 # What is refused
 
 
@@ -506,7 +739,8 @@ def test_compiled_functions(library):
         numdiff.jacobian(squares, np.full(40, 60.0))
 
 
-def test_ctrl_c_stops_a_long_loop(library, backend):
+@pytest.mark.parametrize("call", ["gradient(fun, np.ones(n))", "gradient_descent(fun, np.ones(n))"])
+def test_ctrl_c_stops_a_long_loop(library, backend, call):
     script = f"""
         import ctypes, signal
         import numpy as np, numdiff
@@ -516,7 +750,7 @@ def test_ctrl_c_stops_a_long_loop(library, backend):
         fun.restype, fun.argtypes = ctypes.c_double, [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
         n = 2000
         try:
-            numdiff.gradient(fun, np.ones(n))
+            numdiff.{call}
         except KeyboardInterrupt:
             calls = ctypes.c_long.in_dll(library, "calls").value
             assert 10 <= calls < n, calls
@@ -748,6 +982,30 @@ def test_njit_as_it_is(numba):
     np.testing.assert_array_equal(numdiff.grad(fun)(x0), expected.value)
 
 
+def test_njit_gradients(numba):
+    @numba.njit
+    def jac(x):
+        return 2.0 * x * x * x
+
+    def python(x):
+        return 2.0 * x * x * x
+
+    np.testing.assert_array_equal(numdiff.hessian(None, X, jac=jac), numdiff.hessian(None, X, jac=python))
+    found, expected = (numdiff.gradient_descent(None, X, jac=j, learning_rate=0.01) for j in (jac, python))
+    np.testing.assert_array_equal(found.x, expected.x)
+    assert (found.nit, found.njev) == (expected.nit, expected.njev)
+    fun = numba.njit(lambda x: (x[0] - 1.0) ** 2 + 2.0 * x[1] ** 2 + x[2] ** 2 * x[3] ** 2)
+    found, expected = (numdiff.gradient_descent(f, X, learning_rate=0.02) for f in (fun, fun.py_func))
+    np.testing.assert_allclose(found.x, expected.x, atol=1e-5)  # it may round in another way
+    single = numba.njit(lambda x: np.float32((x[0] - 1.0) ** 2))
+    assert (
+        numdiff.gradient_descent(single, [3.0], learning_rate=0.1).status
+        == numdiff.gradient_descent(lambda x: np.float32((x[0] - 1.0) ** 2), [3.0], learning_rate=0.1).status
+    )
+    with pytest.raises(ValueError, match="`jac` must return the gradient"):
+        numdiff.hessian(None, X, jac=numba.njit(lambda x: x[:2]))
+
+
 def test_njit_is_compiled_once_and_not_kept(numba, backend):
     from numdiff import _njit
 
@@ -813,6 +1071,8 @@ def test_njit_exceptions_pass_through(numba):
 
     with pytest.raises(KeyError, match="mine"):
         numdiff.gradient(fun, [1.0, 0.25])
+    with pytest.raises(KeyError, match="mine"):
+        numdiff.gradient_descent(fun, [1.0, 0.25], history=True)  # fun is fine where the descent is
 
     @numba.njit
     def grows(x):

@@ -22,6 +22,7 @@ from .descent import (
 )
 from .difference import combine, difference
 from .elementwise import NEAR, move, quotient
+from .forward import BENT, DOUBTFUL, FINEST, SHORT, settle
 from .hessian import hessian_diagonal, hessian_mixed
 from .noise import noise_table
 from .point import INVALID, NO_STEP, NONFINITE, OVERFLOW, SUSPECT, WRITTEN
@@ -31,7 +32,10 @@ from .richardson import APART, KINK, NOISY, Richardson
 __all__ = [
     "APART",
     "BELOW_ERROR",
+    "BENT",
     "DIVERGED",
+    "DOUBTFUL",
+    "FINEST",
     "FTOL",
     "GTOL",
     "INVALID",
@@ -46,6 +50,7 @@ __all__ = [
     "NO_STEP",
     "OBSERVER_ENDED",
     "OVERFLOW",
+    "SHORT",
     "SMALLEST_LAST",
     "SUSPECT",
     "WRITTEN",
@@ -68,5 +73,6 @@ __all__ = [
     "noise_table",
     "order_columns",
     "quotient",
+    "settle",
     "step",
 ]

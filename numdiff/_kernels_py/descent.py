@@ -151,6 +151,7 @@ def descend(
     work: tuple[Any, Any, Any, Any, Any],
     observe: Callable[..., Any] | None,
     interval: float,
+    differences: tuple[Any, ...] | None,
 ) -> tuple[int, Float, float, float, int, int, int]:
     """Gradient descent from x: nd_descend.
 
@@ -160,6 +161,7 @@ def descend(
     g is the gradient in the end. rule is (learning_rate, momentum, nesterov), stops (maxiter, gtol, xtol, ftol).
     observe(x, nit, fx, norm), if any, is called at every point, or at most once in an interval of so many seconds if
     that is not 0; True ends.
+    differences, if any, are for C, which makes those of gradient itself: see `Objective.differences`.
     Returns (status, x, fx, norm, nit, calls of fun, calls of gradient).
     """
     maxiter, gtol, xtol, ftol = stops

@@ -58,7 +58,7 @@ static void start(probe *self, int values)
     memset(self, 0, sizeof *self);
     nd_descent *d = &self->descent;
     d->objective = bowl;
-    d->context = self;
+    d->context = d->observer_context = self;
     d->n = N;
     d->maxiter = 10;
     d->learning_rate = 0.25;
