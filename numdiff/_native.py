@@ -15,6 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ._interrupts import Interrupts
+
 # The signatures, by the number that the kernels know them by.
 NUMBER, NUMBER_WITH_DATA, NUMBERS = 0, 1, 2
 SIGNATURES: Final = (
@@ -51,12 +53,22 @@ _capsule_context: Any = ctypes.PYFUNCTYPE(_VOID_P, ctypes.py_object)(("PyCapsule
 class Native:
     """A native function, callable with an array: returns a float, or an array of m numbers."""
 
-    __slots__ = ("__weakref__", "_call", "address", "data", "kept", "kind", "m", "name", "stopped")
+    __slots__ = ("__weakref__", "_call", "address", "data", "kept", "kind", "m", "name", "python", "stopped")
 
-    def __init__(self, kind: int, address: int, data: int | None, m: int | None, kept: Any, name: str = "fun") -> None:
+    def __init__(
+        self,
+        kind: int,
+        address: int,
+        data: int | None,
+        m: int | None,
+        kept: Any,
+        name: str = "fun",
+        python: bool = False,
+    ) -> None:
         self.kind, self.address, self.data, self.name = kind, address, data, name
         self.m = m  # values; None: learnt from the first
         self.kept = kept  # whatever owns the function and its data
+        self.python = python  # whether it is known that a Python function is behind it
         self.stopped: Callable[[], bool] | None = None  # set while one range of several is worked on
         self._call: Any = None  # for Python, made when it is needed
 
@@ -76,6 +88,16 @@ class Native:
             raise StoppedError
         if self._call is None:
             self._call = _PROTOTYPES[self.kind](self.address)
+        if not self.python:
+            return self._values(array)
+        interrupts = Interrupts()
+        interrupts.begin()
+        try:
+            return self._values(array)
+        finally:
+            interrupts.end()
+
+    def _values(self, array: NDArray[Any]) -> Any:
         if self.kind == NUMBER:
             return self._call(array.size, array.ctypes.data)
         if self.kind == NUMBER_WITH_DATA:
@@ -126,7 +148,7 @@ class Native:
 
     def named(self, name: str) -> Native:
         """The same function by the name that messages give it."""
-        return Native(self.kind, self.address, self.data, self.m, self.kept, name)
+        return Native(self.kind, self.address, self.data, self.m, self.kept, name, self.python)
 
 
 # The LowLevelCallable that was recognised last: to look into it takes as long as a small gradient.
@@ -212,7 +234,7 @@ def _made(fun: Any, m: int | None, user_data: Any, name: str) -> Native:
         if kind == NUMBER:
             raise ValueError(f"`user_data` is given, but a native `{name}` '{SIGNATURES[kind]}' takes none")
         data = _data_address(user_data)
-    return Native(kind, address, data, 1 if m is None else int(m), (fun, user_data), name)
+    return Native(kind, address, data, 1 if m is None else int(m), (fun, user_data), name, _is_python(fun))
 
 
 def recognise(fun: Any, name: str = "fun", m: int | None = None) -> Any:
@@ -294,6 +316,17 @@ def _kind(signature: str, name: str) -> int:
         if bare(signature) == bare(allowed):
             return kind
     raise TypeError(f"a native `{name}` must have the signature {_ALLOWED}; it has '{signature}'")
+
+
+def _is_python(fun: Any) -> bool:
+    """Whether a Python function is behind fun, as far as ctypes and cffi tell."""
+    if isinstance(fun, Native):
+        return fun.python
+    if isinstance(fun, tuple):  # a LowLevelCallable
+        fun = fun.function  # type: ignore[attr-defined]
+    if isinstance(fun, _FUNCTION_POINTER):
+        return any(type(kept).__name__ == "CThunkObject" for kept in (fun._objects or {}).values())
+    return _cffi_of(fun) is not None and type(fun).__name__ == "__CDataOwnGC"
 
 
 def _cffi_of(value: Any) -> Any:

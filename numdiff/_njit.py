@@ -37,7 +37,7 @@ class Compiled(Native):
     __slots__ = ("fun",)
 
     def __init__(self, fun: Any, stopped: Callable[[], bool] | None = None) -> None:
-        self.fun, self.m, self.stopped, self.name = fun, None, stopped, "fun"
+        self.fun, self.m, self.stopped, self.name, self.python = fun, None, stopped, "fun", False
 
     def __repr__(self) -> str:
         return repr(self.fun)

@@ -8,7 +8,6 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from functools import partial
 from threading import Event
 from typing import Any, Final
 
@@ -52,18 +51,36 @@ def in_ranges(workers: Any, fun: Any, count: int, work: Callable[[Any, int, int]
                 stop.set()
                 errors.append((begin, error))
 
-    helpers = min(number, len(pieces)) - 1
-    waits: list[Callable[[], Any]] = []
+    at_work: list[Any] = []  # a lock of each other thread, which holds it to the end
+    futures: list[Future[None]] = []
+
+    def help_out() -> None:
+        running = _thread.allocate_lock()
+        running.acquire()
+        at_work.append(running)  # before it looks whether there is work: who is not in here will find none
+        try:
+            drain()
+        finally:
+            running.release()
+
+    def wait() -> None:
+        for future in futures:
+            future.cancel()  # where the Executor has not begun
+        for running in at_work:
+            with running:
+                pass
+
     try:
-        for _ in range(helpers):
-            waits.append(partial(_finish, workers.submit(drain)) if isinstance(workers, Executor) else _start(drain))
+        for _ in range(min(number, len(pieces)) - 1):
+            if isinstance(workers, Executor):
+                futures.append(workers.submit(help_out))
+            else:
+                _thread.start_new_thread(help_out, ())  # threading.Thread would wait for its beginning
         drain()
-        for wait in waits:
-            wait()
+        wait()
     except BaseException:  # Ctrl-C, or a thread that cannot be started
         stop.set()
-        for wait in waits:
-            wait()
+        wait()
         raise
     if errors:
         raise min(errors, key=lambda each: each[0])[1]
@@ -87,28 +104,3 @@ def _cut(count: int, number: int) -> deque[tuple[int, int]]:
         pieces.append((begin, end))
         begin = end
     return pieces
-
-
-def _start(work: Callable[[], None]) -> Callable[[], None]:
-    """Run work in a new thread; returns what waits for its end. threading.Thread would wait for its beginning."""
-    running = _thread.allocate_lock()
-    running.acquire()
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            running.release()
-
-    def wait() -> None:
-        with running:
-            pass
-
-    _thread.start_new_thread(run, ())
-    return wait
-
-
-def _finish(future: Future[None]) -> None:
-    """Nothing is left to do for one that has not begun."""
-    if not future.cancel():
-        future.result()

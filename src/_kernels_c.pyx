@@ -22,6 +22,7 @@ from types import FunctionType
 
 from numpy import float64
 
+from ._interrupts import Interrupts
 from ._native import NUMBER, NUMBER_WITH_DATA, Native
 
 
@@ -88,6 +89,7 @@ cdef class Evaluation:
     cdef bint python      # fun is a Python function, and so lets signals in itself
     cdef nd_native native
     cdef bint no_gil      # fun is native: the loop needs no GIL
+    cdef object interrupts  # in a native function that is a Python one behind its pointer
     cdef double first_value
     cdef const double[::1] first_values
     cdef const double[:, ::1] known  # in place of fun: the values of its calls
@@ -128,10 +130,30 @@ cdef class Evaluation:
         address_native(&self.native, native)
         self.native.watch = watch
         self.native.context = <void *>self
+        if native.python:
+            self.interrupts = Interrupts()
         self.fun = native
         self.no_gil = True
         self.point.function = nd_call_native
         self.point.context = &self.native
+        return 0
+
+    cdef int begin(self) except -1:
+        """Before a loop, after which comes end() in any case."""
+        if self.interrupts is not None:
+            self.interrupts.begin()
+        return 0
+
+    cdef int end(self) except -1:
+        if self.interrupts is not None:
+            self.interrupts.end()
+        return 0
+
+    cdef int look(self) except -1:
+        """What may have come during a loop: Ctrl-C."""
+        PyErr_CheckSignals()
+        if self.interrupts is not None:
+            self.interrupts.check()
         return 0
 
     def __dealloc__(self):
@@ -261,7 +283,7 @@ cdef int next_known(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void 
 cdef int watch(ptrdiff_t n, const double *x, int status, void *context) except -1 with gil:
     """What may stop a loop over a native function: its status, Ctrl-C, or another thread."""
     cdef Evaluation self = <Evaluation>context
-    PyErr_CheckSignals()
+    self.look()
     where = self.x
     if status != 0 and x != self.point.x:  # in the differences of a descent
         where = self.x0.copy()
@@ -340,11 +362,15 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
             f0_data = run.lend(f0, PyBUF_SIMPLE)
 
     cdef int keep = kept is not None
-    if run.no_gil:
-        with nogil:
+    run.begin()
+    try:
+        if run.no_gil:
+            with nogil:
+                status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, keep, df)
+        else:
             status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, keep, df)
-    else:
-        status = nd_difference(&run.point, &rule.stencil, index_data, h_data, 0, count, f0_data, fx, keep, df)
+    finally:
+        run.end()
     return status, run.point.calls - prefetched
 
 
@@ -358,10 +384,14 @@ def gradients(fun, const double[:, ::1] points, double relative, double x_scale,
     cdef int status
     if not (run.no_gil and n == points.shape[0] == out.shape[0] and count == out.shape[1] and n * count > 0):
         raise ValueError("no native function, or an array of the wrong size")
-    with nogil:
-        status = nd_gradients(
-            &run.point, &rule.stencil, count, &points[0, 0], relative, x_scale, &at[0], work, &out[0, 0]
-        )
+    run.begin()
+    try:
+        with nogil:
+            status = nd_gradients(
+                &run.point, &rule.stencil, count, &points[0, 0], relative, x_scale, &at[0], work, &out[0, 0]
+            )
+    finally:
+        run.end()
     return status, run.point.calls
 
 
@@ -370,8 +400,12 @@ def columns(fun, const double[:, ::1] points, x0, double[::1] out):
     cdef Evaluation run = Evaluation(fun, (), None, 1, x0, None)
     if not (run.no_gil and n == run.point.n and count == out.shape[0] and n * count > 0):
         raise ValueError("no native function, or an array of the wrong size")
-    with nogil:
-        nd_columns(&run.point, count, &points[0, 0], &out[0])
+    run.begin()
+    try:
+        with nogil:
+            nd_columns(&run.point, count, &points[0, 0], &out[0])
+    finally:
+        run.end()
 
 
 @cython.final
@@ -540,13 +574,19 @@ def hessian_diagonal(fun, tuple args, values, x0, index, h, one_sided, double f0
         raise ValueError("near or out has the wrong size")
     run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
     cdef int status
-    if run.no_gil:
-        with nogil:
+    run.begin()
+    try:
+        if run.no_gil:
+            with nogil:
+                status = nd_hessian_diagonal(
+                    &run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data, diagonal
+                )
+        else:
             status = nd_hessian_diagonal(
                 &run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data, diagonal
             )
-    else:
-        status = nd_hessian_diagonal(&run.point, index_data, h_data, one_sided_data, 0, count, f0, near_data, diagonal)
+    finally:
+        run.end()
     return status, run.point.calls - prefetched
 
 
@@ -565,15 +605,19 @@ def hessian_mixed(fun, tuple args, values, x0, index, h, one_sided, double f0, n
         raise ValueError("near or out has the wrong size")
     run.lend_coordinates(count, index, &index_data, one_sided, &one_sided_data)
     cdef int status
-    if run.no_gil:
-        with nogil:
+    run.begin()
+    try:
+        if run.no_gil:
+            with nogil:
+                status = nd_hessian_mixed(
+                    &run.point, index_data, h_data, one_sided_data, count, begin, end, f0, near_data, hessian
+                )
+        else:
             status = nd_hessian_mixed(
                 &run.point, index_data, h_data, one_sided_data, count, begin, end, f0, near_data, hessian
             )
-    else:
-        status = nd_hessian_mixed(
-            &run.point, index_data, h_data, one_sided_data, count, begin, end, f0, near_data, hessian
-        )
+    finally:
+        run.end()
     return status, run.point.calls
 
 
@@ -633,6 +677,8 @@ cdef class Descent(Evaluation):
         address_native(&self.natives.gradient, gradient)
         self.natives.gradient.watch = watch_gradient
         self.natives.gradient.context = <void *>self
+        if gradient.python:
+            self.interrupts = Interrupts()
         self.descent.objective, self.descent.context = nd_call_natives, &self.natives
         return True
 
@@ -702,7 +748,7 @@ cdef int differentiate(Descent self, double **g) except -1:
 
 cdef int watch_gradient(ptrdiff_t n, const double *x, int status, void *context) except -1 with gil:
     cdef Descent self = <Descent>context
-    PyErr_CheckSignals()
+    self.look()
     self.gradient.watch(self.x, status)
     return 0
 
@@ -755,11 +801,16 @@ def descend(
         d.error = run.lend(error, PyBUF_SIMPLE)
     cdef int status
     run.g = work[0]
-    if run.lower_differences(differences) if differences is not None else run.lower_both(gradient):
-        with nogil:
+    cdef bint lowered = run.lower_differences(differences) if differences is not None else run.lower_both(gradient)
+    run.begin()
+    try:
+        if lowered:
+            with nogil:
+                status = nd_descend(d)
+        else:
             status = nd_descend(d)
-    else:
-        status = nd_descend(d)
+    finally:
+        run.end()
     return status, run.x, d.fx, d.norm, d.nit, d.nfev + run.numerical.calls, d.njev
 
 

@@ -11,6 +11,7 @@ import gc
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -763,6 +764,144 @@ def test_ctrl_c_stops_a_long_loop(library, backend, call):
     assert done.stdout.strip() == "stopped", done.stderr
 
 
+# Ctrl-C in a Python function behind a pointer: ctypes and cffi print what it raises, and return 0
+
+
+@pytest.fixture
+def _quiet(monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+
+
+@pytest.fixture
+def handle():
+    before = signal.getsignal(signal.SIGINT)
+    yield lambda handler: signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGINT, before)
+
+
+class Interrupted(Callback):
+    """Ctrl-C comes in a certain call."""
+
+    def __init__(self, call, fun=rosen, prototype=NUMBER):
+        super().__init__(self.value, prototype)
+        self.call, self.of, self.counted = call, fun, 0
+
+    def value(self, x):
+        with self.lock:
+            self.counted += 1
+            now = self.counted == self.call
+        if now:
+            signal.raise_signal(signal.SIGINT)
+            for _ in range(100):  # until this thread looks
+                pass
+        return self.of(x)
+
+
+def cffi_quietly(fun):
+    ffi = pytest.importorskip("cffi").FFI()
+    return ffi.callback("double(int, double *)", lambda n, x: fun(np.array(x[0:n])), onerror=lambda *error: None)
+
+
+START = np.linspace(-1.0, 1.5, 30)
+LOOPS = {
+    "gradient": lambda fun: numdiff.gradient(fun, START),
+    "gradient in full": lambda fun: numdiff.gradient(fun, START, full_output=True),
+    "richardson": lambda fun: numdiff.gradient(fun, START, method="richardson"),
+    "points": lambda fun: numdiff.gradient(fun, np.ones((3, 20)), points=True),
+    "hessian": lambda fun: numdiff.hessian(fun, START),
+    "hessian_diagonal": lambda fun: numdiff.hessian_diagonal(fun, START),
+    "descent": lambda fun: numdiff.gradient_descent(fun, START, maxiter=2),
+    "approx_fprime": lambda fun: numdiff.approx_fprime(START, fun),
+}
+
+
+@pytest.mark.parametrize("call", [1, 2, 7])
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.usefixtures("_quiet")
+def test_ctrl_c_in_a_python_function(name, call, handle):
+    handle(signal.default_int_handler)
+    for way in (lambda found: found.pointer, lambda found: LowLevelCallable(found.pointer)):
+        found = Interrupted(call)
+        with pytest.raises(KeyboardInterrupt):
+            LOOPS[name](way(found))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        found.call = None
+        np.testing.assert_array_equal(numdiff.gradient(found.pointer, START), numdiff.gradient(rosen, START))
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_ctrl_c_in_a_callback_of_cffi_and_in_a_gradient(handle):
+    handle(signal.default_int_handler)
+    found = Interrupted(7)
+
+    with pytest.raises(KeyboardInterrupt):
+        numdiff.gradient(cffi_quietly(found.value), START)
+    for call in (1, 5):
+        jac = Interrupted(call, lambda x: 2 * x, NUMBERS)
+        with pytest.raises(KeyboardInterrupt):
+            numdiff.gradient_descent(None, START, jac=jac.pointer, maxiter=10)
+        jac = Interrupted(call, lambda x: 2 * x, NUMBERS)
+        with pytest.raises(KeyboardInterrupt):
+            numdiff.jacobian(numdiff.native(jac.pointer, m=30), START)
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_ctrl_c_stops_a_loop_with_workers(handle):
+    # in a thread or in this one: it is the main thread that has to stop them all, soon
+    handle(signal.default_int_handler)
+    for executor in (None, ThreadPoolExecutor(2)):
+        for call in (1, 5, 2000):
+            found, n = Interrupted(call, lambda x: float(x[0])), 200000
+            with pytest.raises(KeyboardInterrupt):
+                numdiff.gradient(found.pointer, np.ones(n), workers=executor or 2)
+            assert call <= found.nfev < n
+            late = found.nfev
+            np.testing.assert_array_equal(numdiff.gradient(found.pointer, START), np.eye(30)[0])
+            assert found.nfev == late + 60  # no thread is left
+        if executor:
+            executor.shutdown()
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_handlers_of_sigint_are_the_users(handle):
+    seen = []
+
+    def quiet(number, frame):
+        seen.append(number)
+
+    def raises(number, frame):
+        raise TimeoutError("mine")
+
+    expected = numdiff.gradient(rosen, START)
+    handle(quiet)
+    np.testing.assert_array_equal(numdiff.gradient(Interrupted(7).pointer, START), expected)
+    assert seen == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is quiet
+    handle(raises)
+    with pytest.raises(TimeoutError, match="mine"):
+        numdiff.gradient(Interrupted(7).pointer, START)
+    assert signal.getsignal(signal.SIGINT) is raises
+    handle(signal.SIG_IGN)
+    np.testing.assert_array_equal(numdiff.gradient(Interrupted(7).pointer, START), expected)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+    def sets_another(x):
+        handle(quiet)
+        return rosen(x)
+
+    np.testing.assert_array_equal(numdiff.gradient(Callback(sets_another).pointer, START), expected)
+    assert signal.getsignal(signal.SIGINT) is quiet
+
+    def nested(x):  # the inner loop's error is lost in the outer function
+        return float(numdiff.gradient(inner.pointer, x)[0])
+
+    handle(signal.default_int_handler)
+    inner = Interrupted(7)
+    with pytest.raises(KeyboardInterrupt):
+        numdiff.gradient(Callback(nested).pointer, START[:2])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 # Threads
 
 
@@ -856,43 +995,43 @@ def test_writes_in_threads():
     np.testing.assert_allclose(numdiff.gradient(Callback(negated).pointer, x0, workers=2), 2 * x0, atol=1e-8)
 
 
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("executor", [False, True])
-def test_a_thread_that_cannot_be_started_stops_the_others(executor, monkeypatch):
-    # user_data may be gone as soon as the error is out
+def test_a_thread_that_cannot_be_started_stops_the_others(executor, error, monkeypatch):
+    # user_data may be gone as soon as the error is out; Ctrl-C comes just after the thread has been started
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    begun, over, late = threading.Event(), threading.Event(), []
+    begun, over, late, started = threading.Event(), threading.Event(), [], []
 
     def fun(x):
         begun.set()
         late.append(over.is_set())
         return float(x[0])
 
-    started = []
+    def starting(start):
+        if started and error is RuntimeError:
+            begun.wait(60)
+            raise error
+        started.append(1)
+        future = start()
+        if error is KeyboardInterrupt:
+            begun.wait(60)
+            raise error
+        return future
 
     class Executor(ThreadPoolExecutor):
         def submit(self, *args):
-            refuse()
-            return super().submit(*args)
+            return starting(lambda: super(Executor, self).submit(*args))
 
-    def refuse():
-        if started:
-            begun.wait(60)
-            raise RuntimeError("no more")
-        started.append(1)
-
-    def start(*args, start=_ranges._thread.start_new_thread):
-        if not executor:
-            refuse()
-        return start(*args)
-
+    start = _ranges._thread.start_new_thread
+    if not executor:
+        monkeypatch.setattr(_ranges._thread, "start_new_thread", lambda *args: starting(lambda: start(*args)))
     pointer = Callback(fun).pointer
-    monkeypatch.setattr(_ranges._thread, "start_new_thread", start)
     with Executor(4) as pool:
-        with pytest.raises(RuntimeError, match="no more"):
-            numdiff.gradient(pointer, np.ones(20000), workers=pool if executor else 4)
+        with pytest.raises(error):
+            numdiff.gradient(pointer, np.ones(200000), workers=pool if executor else 4)
         over.set()
     assert started == [1]
-    assert len(late) < 20000
+    assert 1 <= len(late) < 200000
     assert not any(late)
 
 
