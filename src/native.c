@@ -57,6 +57,7 @@ int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *
         *fx = native->number_with_data((int)n, (double *)x, native->data);
         return ND_OK;
     }
+    memset(fx, 0xff, (size_t)m * sizeof *fx); /* all nan: what it does not fill must be no number */
     int status = native->numbers((int)n, (double *)x, (int)m, fx, native->data);
     if (status != 0) {
         native->watch(n, x, status, native->context);

@@ -74,7 +74,7 @@ typedef int (*nd_numbers)(int n, double *x, int m, double *fx, void *data);
 
 /* A function of one of these signatures, to be the context of nd_call_native; the other two are NULL.
  *
- * `numbers` returns 0, or another status to stop. `watch` is called after a call that did not return 0, with its status
+ * `numbers` returns 0, or another status to stop; values that it does not fill are nan. `watch` is called after a call that did not return 0, with its status
  * and the point; and before a call about every 0.05 s with the status 0, when it returns 0 to go on: it may look for
  * what should stop a long loop. */
 typedef struct nd_native {

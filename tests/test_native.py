@@ -645,6 +645,54 @@ def test_a_status_stops_and_x0_stays():
     np.testing.assert_array_equal(x0, X)
 
 
+FILLED = {
+    "central": {},
+    "forward": {"method": "forward"},
+    "richardson": {"method": "richardson"},
+    "in full": {"full_output": True},
+    "workers": {"workers": 2},
+}
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_values_that_are_not_filled_are_nan(name):
+    def two(n, x, m, fx, data):
+        fx[0], fx[1] = x[0] * x[1], x[1]
+        return 0
+
+    fun = numdiff.native(NUMBERS(two), m=4)  # a wrong m
+    found = numdiff.jacobian(fun, [3.0, 5.0], **FILLED[name])
+    if name == "in full":
+        assert (found.flag[2:] & numdiff.Flag.nonfinite != 0).all()
+        found = found.value
+    np.testing.assert_allclose(found[:2], [[5.0, 3.0], [0.0, 1.0]], rtol=1e-6, atol=1e-9)
+    assert np.isnan(found[2:]).all()
+    assert np.isnan(fun([3.0, 5.0])[2:]).all()
+
+
+def test_values_of_the_point_before_do_not_stay():
+    def below_one(n, x, m, fx, data):
+        if x[0] <= 1.0:
+            array(fx, m)[:] = 3.0 * x[0], x[1]
+        return 0
+
+    fun = numdiff.native(NUMBERS(below_one), m=2)
+    for method in ("forward", "central"):
+        found = numdiff.jacobian(fun, [1.0, 5.0], method=method, full_output=True)
+        wrong = ~np.isclose(found.value, np.diag([3.0, 1.0]))
+        assert np.isnan(found.value[wrong]).all()
+        assert (found.flag[:, 0] != 0).all()
+
+    def falling(n, x, m, g, data):
+        if x[0] <= 1.0:
+            array(g, m)[:] = -3.0
+        return 0
+
+    stopped = numdiff.gradient_descent(None, [0.9, 5.0], jac=NUMBERS(falling), learning_rate=0.1)
+    assert not stopped.success
+    assert stopped.x[0] < 1.2
+
+
 @pytest.mark.parametrize("n", [3, 200])
 def test_writes_are_seen(n):
     point = np.linspace(0.5, 1.5, n)
@@ -775,7 +823,10 @@ def _quiet(monkeypatch):
 @pytest.fixture
 def handle():
     before = signal.getsignal(signal.SIGINT)
+    gc.collect()
+    gc.disable()  # Ctrl-C in the finaliser of some other test's objects is lost, in Python
     yield lambda handler: signal.signal(signal.SIGINT, handler)
+    gc.enable()
     signal.signal(signal.SIGINT, before)
 
 

@@ -2,6 +2,8 @@
 #include "minunit.h"
 #include "numdiff.h"
 
+#include <math.h>
+
 enum { N = 3, M = 2 };
 
 static int calls, watched, seen_status;
@@ -81,6 +83,27 @@ static void status_stops(void)
     CHECK_EQUAL(watched, 1);
     CHECK_EQUAL(seen_status, 7);
     CHECK_EQUAL(seen_x, 5.0);
+}
+
+static int forgetful(int n, double *x, int m, double *fx, void *data)
+{
+    (void)n, (void)m, (void)data;
+    if (x[0] == 1.0) {
+        fx[0] = x[1];
+    }
+    return 0;
+}
+
+static void what_is_not_filled_is_nan(void)
+{
+    double elsewhere[N] = {2.0, 2.0, 4.0}, fx[M] = {5.0, 5.0};
+    nd_native native = native_with_watch();
+    native.numbers = forgetful;
+    CHECK_EQUAL(nd_call_native(N, x, M, fx, &native), ND_OK);
+    CHECK_EQUAL(fx[0], 2.0);
+    CHECK(isnan(fx[1]));
+    CHECK_EQUAL(nd_call_native(N, elsewhere, M, fx, &native), ND_OK);
+    CHECK(isnan(fx[0]));
 }
 
 static void first_values_take_the_place_of_a_call(void)
@@ -318,6 +341,7 @@ int main(void)
 {
     RUN(signatures);
     RUN(status_stops);
+    RUN(what_is_not_filled_is_nan);
     RUN(first_values_take_the_place_of_a_call);
     RUN(cheap_functions_read_the_clock_less_often);
     RUN(looks_when_it_is_time);
