@@ -26,7 +26,7 @@ from scipy import LowLevelCallable
 
 import numdiff
 from numdiff import _ranges
-from numdiff._native import Native
+from numdiff._native import Native, recognise
 
 DOUBLE_P = ctypes.POINTER(ctypes.c_double)
 NUMBER = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, DOUBLE_P)
@@ -1250,6 +1250,41 @@ def test_njit_compiled_again(numba, monkeypatch):
     for found in (gradient(x0), numdiff.gradient(fun, x0), numdiff.gradient(fun, x0, workers=2)):
         np.testing.assert_allclose(found, [50.0, 30.0], rtol=1e-9)
     np.testing.assert_allclose(numdiff.hessian(fun, x0), [[0.0, 10.0], [10.0, 0.0]], atol=1e-6)
+
+
+def test_the_code_of_njit_lives_as_long_as_it_may_be_called(numba, monkeypatch):
+    cfunc, libraries = numba.cfunc, []
+
+    def recorded(signature):
+        def compiled(function):
+            made = cfunc(signature)(function)
+            libraries.append(weakref.ref(made._library))
+            return made
+
+        return compiled
+
+    monkeypatch.setattr(numba, "cfunc", recorded)
+    fun = numba.njit(lambda x: x[0] * x[1])
+
+    def lowered(fun):
+        fun(X)
+        return recognise(fun).lowered(1, 1)
+
+    lowered(fun)
+    gc.collect()
+    assert libraries[0]() is not None  # for the next call
+    in_use = lowered(fun)
+    fun.recompile()
+    lowered(fun)
+    gc.collect()
+    assert [library() is not None for library in libraries] == [True, True]
+    assert in_use(X) == X[0] * X[1]
+    del in_use
+    gc.collect()
+    assert [library() is not None for library in libraries] == [False, True]
+    del fun
+    gc.collect()
+    assert libraries[1]() is None
 
 
 def test_njit_exceptions_pass_through(numba):

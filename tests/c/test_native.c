@@ -85,11 +85,11 @@ static void status_stops(void)
     CHECK_EQUAL(seen_x, 5.0);
 }
 
-static int forgetful(int n, double *x, int m, double *fx, void *data)
+static int forgetful(int n, double *at, int m, double *fx, void *data)
 {
     (void)n, (void)m, (void)data;
-    if (x[0] == 1.0) {
-        fx[0] = x[1];
+    if (at[0] == 1.0) {
+        fx[0] = at[1];
     }
     return 0;
 }
