@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -37,19 +37,18 @@ class Engine:
         assert run.m is not None
         known = None if first is None else np.reshape(first, -1)
         done = int if self.bar is None else self.bar.done
-        columns = self.fun if isinstance(self.fun, Columns) else None
-        if columns is not None and not columns.checked:
+        columns, more = self.fun if isinstance(self.fun, Columns) else None, 0
+        if columns is not None and known is None and not columns.checked and len(moves):
+            known, more = np.reshape(run.values(columns(moves.point(run.x0, 0), *run.args)), -1), 1
+            done(1)
+        if columns is not None:
             columns.checked = True
-            if known is None and run.f0 is not None:
-                # The value by which they are checked is that at x0, which takes one more of them.
-                values, nfev = self.values(run, moves.after_x0(run.x0), run.f0)
-                return values[1:], nfev
         if columns is not None and self.pool is None:
-            return columns.values(run.args, run.x0, moves, run.m, known, done), len(moves)
+            return columns.values(run.args, run.x0, moves, run.m, known, done), len(moves) + more
         assert self.pool is not None
         task = Task(self.fun, run.args, run.values, run.m, run.x0)
         if columns is not None or known is None:
-            return self.pool.values(task, moves, known, done), len(moves)
+            return self.pool.values(task, moves, known, done), len(moves) + more
         rest = self.pool.values(task, moves.at(slice(1, None)), None, done)
         return np.concatenate([known[None], rest]), len(rest)
 
@@ -75,20 +74,26 @@ def _engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: 
     bar = Evaluations() if switch("progress", progress) else None
     if pool is not None or vectorized:
         run.engine = Engine(run.fun, pool, bar)
-    with ExitStack() as stack:
-        if pool is not None:
-            stack.enter_context(closing(pool))
-        if bar is not None:
-            run.bar = stack.enter_context(closing(bar))
-            run.fun = bar.counting(run.fun)
+    if bar is not None:
+        run.bar, run.fun = bar, bar.counting(run.fun)
+    try:
         yield
+    except BaseException:
+        if pool is not None:
+            pool.stop()
+        raise
+    finally:
+        for used in (pool, bar):
+            if used is not None:
+                used.close()
 
 
 def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
     """`workers` as threads (None, a number above 1, or an Executor) and as what calls fun elsewhere."""
     if workers is None:
         return None, None
-    if isinstance(workers, int) and not isinstance(workers, bool):
+    if isinstance(workers, int | np.integer) and not isinstance(workers, bool):
+        workers = int(workers)
         if workers == 0 or workers < -1:
             raise ValueError(f"`workers` must be -1 or at least 1; it is {workers}")
         workers = (os.cpu_count() or 1) if workers == -1 else workers

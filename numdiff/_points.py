@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _difference
 from ._bounds import as_bounds
-from ._derivative import METHODS, derivative
+from ._derivative import METHODS, derivative_of_points
 from ._difference import CENTRAL_STEP
 from ._differentiate import method_of, order_of
 from ._function import as_point, bind, one_number
@@ -21,7 +21,7 @@ from ._result import DerivativeResult
 from ._stencils import CENTRAL
 from ._steps import EPS, eps_of
 from ._stops import count
-from ._vectorized import Columns
+from ._vectorized import Columns, witness
 
 Float = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def gradients(
         return _result(points, points, points, points.astype(np.intp), 0, kind, full_output)
     columns = Columns(_Each(fun) if native else fun, count("max_bytes", max_bytes, 1))
     columns.checked = native
-    of_steps: dict[str, Any] = {name: _by_point(value, points.shape) for name, value in vars(options).items()}
+    of_steps = [_by_point(steps, points.shape) for steps in vars(options).values()]
     of_bounds = None if limits is None else [limit.reshape(points.shape) for limit in limits]
     width = columns.width(len(points) + _BESIDE)
     value, error, step = (np.empty(points.shape) for _ in range(3))
@@ -82,17 +82,11 @@ def gradients(
             here = i, part[1]
             if plain and block.central(i, value[here]):
                 continue
-            found = derivative(
-                partial(block.along, i),
-                points[here],
-                method=kind,
-                order=order,
-                bounds=None if of_bounds is None else (of_bounds[0][here], of_bounds[1][here]),
-                full_output=full_output,
-                **{
-                    name: steps if steps is None or not steps.shape else steps[here] for name, steps in of_steps.items()
-                },
-            )
+            own = (steps if steps is None or not steps.shape else steps[here] for steps in of_steps)
+            sides = None if of_bounds is None else (of_bounds[0][here], of_bounds[1][here])
+            rest = sides, None, (), None, True, full_output, np.inf  # as for single points, poles are not looked for
+            arguments: Any = partial(block.along, i), points[here], 1, kind, order, *own, *rest
+            found = derivative_of_points(*arguments)
             if full_output:
                 value[here], error[here], step[here], flag[here] = found.value, found.error, found.step, found.flag
             else:
@@ -136,7 +130,7 @@ class _Block:
             values = self._moved(i, t)
             if eps_of(values.dtype) > EPS:
                 return False
-            sides.append(np.array(values, np.float64))  # fun may return the same array the next time
+            sides.append(values.astype(np.float64))
         remarks: int = _kernels().quotient(x, CENTRAL_STEP, 1.0, CENTRAL, np.inf, *sides, sides[0])
         out[:] = sides[0]
         return remarks == 0
@@ -146,14 +140,14 @@ class _Block:
         block[i] = t
         k = t.size
         # Where fun lets other columns into one, that may not show at one of them: the largest has the maximum of all.
-        places = () if self.columns.checked else {0, k // 2}
+        places = () if self.columns.checked else {0, witness(k)}
         alone = {place: block[:, place : place + 1].copy() for place in places}
-        values = self.columns.block(self.args, block, 1)[:, 0]
+        values = self.columns.block(self.args, block, 1)[:, 0].copy()  # fun may return the same array the next time
         self.nfev += k + len(places)
         self.columns.checked = True
         for place, column in alone.items():
             value = self.columns.block(self.args, column.copy(), 1)[0].astype(np.float64)
-            self.columns.check(self.args, column, k, place, value, values[[place]].astype(np.float64))
+            self.columns.check(self.args, column.copy, place, value, values[:, None].astype(np.float64), place)
         return values
 
 

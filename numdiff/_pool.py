@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ Float = NDArray[np.float64]
 Chunk = tuple[int, Moves, Float | None]
 
 _CHUNKS: Final = 4  # for each worker, of all the points of a round
+_LARGEST: Final = 64  # points of a chunk
 _AHEAD: Final = 2  # chunks for each worker that are sent at once
 _ATTEMPTS: Final = 3  # with new processes, where one was killed
 
@@ -69,30 +71,35 @@ class Outcome:
     values: Float | None
     error: BaseException | None = None
     note: str = ""
+    text: str = ""  # the traceback, where it cannot be sent itself
 
     def get(self) -> Float:
         if self.error is not None:
-            self.error.add_note(self.note)  # here, as an exception that says how it is pickled would lose it
+            for note in (self.note, self.text):  # here, as an exception that says how it is pickled would lose it
+                if note:
+                    self.error.add_note(note)
             raise self.error
         assert self.values is not None
         return self.values
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent; a RuntimeError in place of an exception that cannot be."""
-        error = self.error
+        error, text = self.error, ""
         if error is not None:
+            text = "".join(traceback.format_exception(error)).rstrip()
             try:
                 same = type(pickle.loads(pickle.dumps(error))) is type(error)
             except Exception:
                 same = False
             if not same:
-                text = "".join(traceback.format_exception(error))
                 error = RuntimeError(
                     f"`fun` raised {type(error).__name__}, which cannot be pickled, in a worker:\n{text}"
                 )
-        return {**vars(self), "error": error}
+                text = ""
+        return {**vars(self), "error": error, "text": text}
 
 
+@cache  # as the first process to be started otherwise than by fork lets Python say "fork" from then on
 def process_context() -> Any:
     """How new processes start, where nobody has chosen: not by fork, which can deadlock where there are threads."""
     method: Any = multiprocessing.get_start_method(allow_none=True)
@@ -120,6 +127,13 @@ class Pool:
             self.map = workers
             self.number = os.cpu_count() or 1
 
+    def stop(self) -> None:
+        """End our own processes in the middle of what they do."""
+        if self.own and self.executor is not None:
+            # a name of CPython's own: without it, what they do is waited for
+            for process in list((getattr(self.executor, "_processes", None) or {}).values()):
+                process.terminate()
+
     def close(self) -> None:
         if self.own and self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
@@ -128,6 +142,8 @@ class Pool:
     def values(self, task: Task, moves: Moves, first: Float | None, done: Callable[[int], Any]) -> Float:
         """fun at the moves, (k, m); done(k) is told of k more."""
         size = max(1, math.ceil(len(moves) / (_CHUNKS * self.number)))
+        if not isinstance(task.fun, Columns):
+            size = min(size, _LARGEST)
         chunks: list[Chunk]
         chunks = [
             (number, moves.at(slice(begin, begin + size)), None if number else first)

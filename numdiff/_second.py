@@ -100,7 +100,7 @@ class SecondRun(Run):
     def mixed(self, index: Index, h: Float, one_sided: Mask, near: Float) -> Float:
         """The mixed ones, (count, count); the diagonal is not filled."""
         out = np.empty((index.size, index.size))
-        count, sides = index.size, np.count_nonzero(one_sided)
+        count, sides = index.size, int(np.count_nonzero(one_sided))
         if self.bar is not None:
             self.bar.expect(count * (count - 1) - sides * (sides - 1) // 2)
         rest = index, h, one_sided, self.f0, near, out

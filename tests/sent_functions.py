@@ -288,3 +288,17 @@ def assert_same(found, expected):
 def noted(error, *words):
     """Whether one note has all the words."""
     return any(all(word in note for word in words) for note in getattr(error, "__notes__", []))
+
+
+def naps(x):
+    """Half a minute for all but the first point."""
+    end = time.monotonic() + (30.0 if x[0] == 1.0 else 0.0)
+    while time.monotonic() < end:
+        pass
+    return 1.0
+
+
+def deep(x):
+    if x[3] != X[3]:
+        raise ValueError("deep")
+    return rosen(x)

@@ -136,6 +136,26 @@ def test_native_functions_that_write_or_are_given_data():
         numdiff.gradient(numdiff.native(NUMBERS(lambda n, x, m, fx, data: 0), m=2), POINTS, points=True)
 
 
+def test_native_functions_of_the_vector_form():
+    def several(n, x, m, fx, data):
+        fx[0] = fun(np.ctypeslib.as_array(x, (n,)))
+        return 0
+
+    native = numdiff.native(NUMBERS(several), m=1)
+    for options in ({}, {"order": 4}):
+        np.testing.assert_array_equal(
+            numdiff.gradient(native, POINTS, points=True, **options), one_by_one(POINTS, **options)["value"]
+        )
+
+
+def test_near_a_pole_as_for_single_points():
+    points = np.array([[1e-9, 1e-12, 1e-7, 3e-6, 0.5]])
+    for full in (False, True):
+        found = numdiff.gradient(lambda x: 1 / x[0], points, points=True, vectorized=True, full_output=full)
+        single = [numdiff.gradient(lambda x: 1 / x[0], x)[0] for x in points.T]
+        np.testing.assert_allclose(getattr(found, "value", found)[0], single, rtol=1e-14)
+
+
 def test_wrong_arguments():
     for options, text in (
         ({}, "`points` needs `vectorized=True`"),

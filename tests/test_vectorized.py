@@ -1,6 +1,7 @@
 """vectorized=True: fun at many points at once; and the moves and kernels behind it."""
 
 import importlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_same_bits_as_one_point_at_a_time(options):
     found = numdiff.gradient(fun, X, vectorized=True, full_output=True, **options)
     same(found, expected)
     assert found.nfev == fun.nfev
-    assert found.nfev - expected.nfev in (0, 1)  # the first column stands alone, too
+    assert found.nfev == expected.nfev + 1  # the first column stands alone, too
 
     options = {name: value for name, value in options.items() if name != "f0"}
     expected = numdiff.jacobian(several, X, full_output=True, **options)
@@ -184,6 +185,62 @@ def test_columns_that_depend_on_others_are_seen(fun, method):
         numdiff.gradient(fun, X, vectorized=True, method=method)
     with pytest.raises(ValueError, match="must treat each column of x by itself"):
         numdiff.gradient(fun, np.stack([X, 2 * X, 1 - X], axis=1), vectorized=True, points=True, method=method)
+
+
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda x: ((x - x.mean()) ** 2).sum(axis=0),
+        lambda x: ((x - x.mean(axis=-1, keepdims=True)) ** 3).sum(axis=0),
+        lambda x: np.roll(smooth(x), 1),
+        lambda x: smooth(x)[::-1],
+        lambda x: smooth(x) / x.shape[-1],
+        lambda x: np.cumsum(smooth(x)),
+    ],
+)
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        numdiff.hessian,
+        numdiff.hessian_diagonal,
+        partial(numdiff.hessian, method="forward"),
+        partial(numdiff.hessian, method="richardson"),
+        partial(numdiff.gradient, method="richardson"),
+        partial(numdiff.gradient, noise=1e-9),
+        lambda fun, x, **options: numdiff.value_and_grad(fun, **options)(x),
+    ],
+)
+def test_columns_that_depend_on_others_are_seen_where_f0_is_known(fun, derivative):
+    with pytest.raises(ValueError, match="must treat each column of x by itself"):
+        derivative(fun, X, vectorized=True)
+
+
+def test_values_that_cancel_are_no_mistake():
+    def fun(x):  # 0 at x0, with a rounding that depends on how many there are
+        return (x.sum(axis=0) - 0.65) + 1e-17 * (x.shape[1] > 1)
+
+    np.testing.assert_allclose(numdiff.gradient(fun, X, vectorized=True), 1.0, atol=1e-9)
+
+
+def test_a_buffer_that_is_returned_every_time():
+    buffer = np.empty(1000)
+
+    def fun(x):
+        k = x.shape[-1]
+        buffer[:k] = smooth(x)
+        return buffer[:k]
+
+    points = np.random.default_rng(1).uniform(0.5, 2.0, (5, 9))
+    for options in ({}, {"method": "forward"}, {"order": 4}, {"bounds": (points - 1e-9, 9.0)}):
+        for full in (False, True):
+            more = {"vectorized": True, "points": True, "full_output": full, **options}
+            found, expected = numdiff.gradient(fun, points, **more), numdiff.gradient(smooth, points, **more)
+            np.testing.assert_array_equal(getattr(found, "value", found), getattr(expected, "value", expected))
+    for derivative in (numdiff.gradient, numdiff.hessian):
+        for method in ("central", "forward", "richardson"):
+            np.testing.assert_array_equal(
+                derivative(fun, X, vectorized=True, method=method), derivative(smooth, X, method=method)
+            )
 
 
 def test_rounding_that_depends_on_the_number_of_columns_is_none():

@@ -12,6 +12,10 @@ from .difference import difference
 from .elementwise import move
 
 
+def _number(value: Any) -> float:
+    return float(np.reshape(value, ()))
+
+
 def gradients(
     fun: Any,
     points: NDArray[np.float64],
@@ -31,7 +35,7 @@ def gradients(
         x0[:] = points[:, k]
         move(x0, relative, x_scale, 1.0, h)
         h -= x0
-        status, calls = difference(fun, (), float, 1, x0, None, h, stencil, None, None, df, None)
+        status, calls = difference(fun, (), _number, 1, x0, None, h, stencil, None, None, df, None)
         nfev += calls
         if status < 0:
             return status, nfev
@@ -44,4 +48,4 @@ def columns(fun: Any, points: NDArray[np.float64], x0: NDArray[np.float64], out:
     """out (k,) = the values of a native fun at the columns of points (n, k): nd_columns. x0 is workspace, n."""
     for k in range(out.size):
         x0[:] = points[:, k]
-        out[k] = fun(x0)
+        out[k] = _number(fun(x0))
