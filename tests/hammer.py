@@ -15,7 +15,8 @@ import numpy as np
 import numdiff
 
 SIZES = (1, 3, 65, 200)
-NUMBER = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double))
+DOUBLES = ctypes.POINTER(ctypes.c_double)
+NUMBER = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, DOUBLES)
 
 
 def smooth(x):
@@ -31,6 +32,13 @@ def _writes(x):
 _native = numdiff.native(NUMBER(lambda n, x: smooth(np.ctypeslib.as_array(x, (n,)))))
 _native_writes = numdiff.native(NUMBER(lambda n, x: _writes(np.ctypeslib.as_array(x, (n,)))))
 
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, DOUBLES, ctypes.c_int, DOUBLES, ctypes.c_void_p)
+def _native_gradient(n, x, m, g, data):
+    np.ctypeslib.as_array(g, (m,))[:] = numdiff.gradient(smooth, np.ctypeslib.as_array(x, (n,)))
+    return 0
+
+
 JOBS = [
     lambda x: numdiff.gradient(smooth, x),
     lambda x: numdiff.gradient(_writes, x),
@@ -38,6 +46,9 @@ JOBS = [
     lambda x: numdiff.gradient(_native_writes, x),
     lambda x: numdiff.gradient(_native, x, workers=2),
     lambda x: numdiff.jacobian(_native, x)[0],
+    lambda x: numdiff.gradient_descent(_native, x, maxiter=0).jac,
+    lambda x: numdiff.gradient_descent(_native_writes, x, maxiter=0, history=True).jac,
+    lambda x: numdiff.gradient_descent(_native, x, jac=_native_gradient, maxiter=0, history=True).jac,
 ]
 
 

@@ -726,7 +726,8 @@ def test_compiled_functions(library):
         numdiff.jacobian(squares, np.full(40, 60.0))
 
 
-def test_ctrl_c_stops_a_long_loop(library, backend):
+@pytest.mark.parametrize("call", ["gradient(fun, np.ones(n))", "gradient_descent(fun, np.ones(n))"])
+def test_ctrl_c_stops_a_long_loop(library, backend, call):
     script = f"""
         import ctypes, signal
         import numpy as np, numdiff
@@ -736,7 +737,7 @@ def test_ctrl_c_stops_a_long_loop(library, backend):
         fun.restype, fun.argtypes = ctypes.c_double, [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
         n = 2000
         try:
-            numdiff.gradient(fun, np.ones(n))
+            numdiff.{call}
         except KeyboardInterrupt:
             calls = ctypes.c_long.in_dll(library, "calls").value
             assert 10 <= calls < n, calls
