@@ -14,6 +14,7 @@ from ._bounds import as_bounds
 from ._derivative import METHODS, derivative_of_points
 from ._difference import CENTRAL_STEP
 from ._differentiate import method_of, order_of
+from ._elementwise import keep_freed_memory
 from ._function import as_point, bind, one_number
 from ._native import Native
 from ._plan import StepOptions
@@ -25,6 +26,7 @@ from ._vectorized import Columns, witness
 
 Float = NDArray[np.float64]
 
+_PAGES = 1 << 17  # bytes: the system gives larger arrays back to itself
 _BESIDE = 8  # numbers for each point that `derivative` holds beside a column
 
 
@@ -49,23 +51,21 @@ def gradients(
     fun, args = bind(fun, args, kwargs)
     if not (vectorized or isinstance(fun, Native)):
         raise ValueError("`points` needs `vectorized=True`, where fun takes columns, or a native `fun`; it is True")
-    points, moderate = as_point(x0)
-    if points.ndim != 2:
-        raise ValueError(f"`x0` must have the shape (n, k) with `points`: k columns; it has {points.shape}")
-    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, points.shape)
-    limits = as_bounds(bounds, points, moderate)
     native = isinstance(fun, Native)
+    steps = rel_step, abs_step, x_scale
+    plain = kind == "central" and order == 2 and bounds is None and not full_output and steps == (None, None, None)
     if native:
         one_number(np.zeros(1 if fun.m is None else fun.m))
-    plain = (
-        (kind == "central" and order == 2 and options.default and options.x_scale is None)
-        and (limits is None and moderate and not full_output)
-    )  # fmt: skip
-    if plain and native and points.size:
-        found, status = np.empty(points.shape), 0
-        status, _ = _kernels().gradients(fun, points, CENTRAL_STEP, 1.0, CENTRAL, np.empty(len(points)), found)
-        if status == 0:
-            return found
+        if plain and type(x0) is np.ndarray and x0.ndim == 2 and x0.dtype == np.float64 and x0.flags.c_contiguous:
+            found = _plain(fun, x0)
+            if found is not None:
+                return found
+    points, moderate = as_point(x0)
+    plain &= moderate
+    if points.ndim != 2:
+        raise ValueError(f"`x0` must have the shape (n, k) with `points`: k columns; it has {points.shape}")
+    options = StepOptions.of_arguments(*steps, points.shape)
+    limits = as_bounds(bounds, points, moderate)
     if not points.size:
         return _result(points, points, points, points.astype(np.intp), 0, kind, full_output)
     columns = Columns(_Each(fun) if native else fun, count("max_bytes", max_bytes, 1))
@@ -93,6 +93,17 @@ def gradients(
                 value[here] = found
         nfev += block.nfev
     return _result(value, error, step, flag, nfev, kind, full_output)
+
+
+def _plain(fun: Native, points: Float) -> Float | None:
+    """In one loop; None where that takes more care."""
+    if not points.size:
+        return None
+    if points.nbytes > _PAGES:
+        keep_freed_memory()
+    found = np.empty(points.shape)
+    status, _ = _kernels().gradients(fun, points, CENTRAL_STEP, 1.0, np.empty(len(points)), found)
+    return found if status == 0 else None
 
 
 def _result(value: Float, error: Float, step: Float, flag: Any, nfev: int, kind: str, full_output: bool) -> Any:
