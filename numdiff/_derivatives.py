@@ -148,7 +148,8 @@ def gradient(
     if (
         (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
         and (f0 is None and indices is None and noise is None and kwargs is None)
-        and not (vectorized or points or progress or unpack or full_output)
+        and (vectorized is False and points is False and progress is False)
+        and not (unpack or full_output)
     ):
         quick, fun = default_gradient(fun, x0, args, method, workers)
         if quick is not None:

@@ -53,7 +53,8 @@ def gradients(
         raise ValueError("`points` needs `vectorized=True`, where fun takes columns, or a native `fun`; it is True")
     native = isinstance(fun, Native)
     steps = rel_step, abs_step, x_scale
-    plain = kind == "central" and order == 2 and bounds is None and not full_output and steps == (None, None, None)
+    plain = kind == "central" and order == 2 and bounds is None and not full_output
+    plain = plain and all(step is None for step in steps)
     if native:
         one_number(np.zeros(1 if fun.m is None else fun.m))
         if plain and type(x0) is np.ndarray and x0.ndim == 2 and x0.dtype == np.float64 and x0.flags.c_contiguous:
