@@ -20,8 +20,6 @@ from ._steps import EPS, default_step, eps_of
 
 Float = NDArray[np.float64]
 
-MOST_VALUES: Final = 1 << 20  # of an engine, at once
-
 
 class NoStepError(Exception):
     """A step is lost in rounding: x + h == x. Raised before fun is called; never reaches the user."""
@@ -200,7 +198,7 @@ class Run:
         """The same, the values first, of so many coordinates that they do not fill the memory."""
         assert self.m is not None
         out = np.empty((h.size, self.m))
-        most = max(1, MOST_VALUES // (calls * self.m))
+        most = self.engine.most(calls * self.m)
         if h.size <= most:
             return out, self._values_first(index, h, stencil, first, out, kept)
         remarks, where = 0, np.arange(h.size) if index is None else index

@@ -15,14 +15,13 @@ from ._derivative import METHODS, derivative_of_points
 from ._difference import CENTRAL_STEP
 from ._differentiate import method_of, order_of
 from ._elementwise import keep_freed_memory
-from ._function import as_point, bind, one_number
+from ._function import as_point, bind, describe, one_number
 from ._native import Native
 from ._plan import StepOptions
 from ._result import DerivativeResult
 from ._stencils import CENTRAL
 from ._steps import EPS, eps_of
-from ._stops import count
-from ._vectorized import Columns, witness
+from ._vectorized import Columns, columns_of, witness
 
 Float = NDArray[np.float64]
 
@@ -49,18 +48,28 @@ def gradients(
     kind = method_of(method, tuple(METHODS))
     order = order_of(order, kind)
     fun, args = bind(fun, args, kwargs)
-    if not (vectorized or isinstance(fun, Native)):
-        raise ValueError("`points` needs `vectorized=True`, where fun takes columns, or a native `fun`; it is True")
-    native = isinstance(fun, Native)
+    native = not vectorized and isinstance(fun, Native)
+    if native:
+        one_number(np.zeros(1 if fun.m is None else fun.m))
+    if not vectorized and not (native and not args and fun.lowered(1, 1) is not None):
+        raise ValueError(
+            "`points` needs `vectorized=True`, where fun takes columns, or a native `fun` that C can call: with no "
+            f"`args`, and float64 values; `fun` is {describe(fun)}"
+        )
     steps = rel_step, abs_step, x_scale
     plain = kind == "central" and order == 2 and bounds is None and not full_output
     plain = plain and all(step is None for step in steps)
-    if native:
-        one_number(np.zeros(1 if fun.m is None else fun.m))
-        if plain and type(x0) is np.ndarray and x0.ndim == 2 and x0.dtype == np.float64 and x0.flags.c_contiguous:
-            found = _plain(fun, x0)
-            if found is not None:
-                return found
+    if (
+        native
+        and plain
+        and type(x0) is np.ndarray
+        and x0.ndim == 2
+        and x0.dtype == np.float64
+        and x0.flags.c_contiguous
+    ):
+        found = _plain(fun, np.asarray(x0))
+        if found is not None:
+            return found
     points, moderate = as_point(x0)
     plain &= moderate
     if points.ndim != 2:
@@ -69,13 +78,13 @@ def gradients(
     limits = as_bounds(bounds, points, moderate)
     if not points.size:
         return _result(points, points, points, points.astype(np.intp), 0, kind, full_output)
-    columns = Columns(_Each(fun) if native else fun, count("max_bytes", max_bytes, 1))
+    columns = Columns(_Each(fun), max_bytes) if native else columns_of(fun, max_bytes)
     columns.checked = native
     of_steps = [_by_point(steps, points.shape) for steps in vars(options).values()]
     of_bounds = None if limits is None else [limit.reshape(points.shape) for limit in limits]
     width = columns.width(len(points) + _BESIDE)
     value, error, step = (np.empty(points.shape) for _ in range(3))
-    flag, nfev = np.empty(points.shape, np.intp), 0
+    flag = np.empty(points.shape, np.intp)
     for begin in range(0, points.shape[1], width):
         part = np.s_[:, begin : begin + width]
         block = _Block(columns, args, points[part].copy())
@@ -92,8 +101,7 @@ def gradients(
                 value[here], error[here], step[here], flag[here] = found.value, found.error, found.step, found.flag
             else:
                 value[here] = found
-        nfev += block.nfev
-    return _result(value, error, step, flag, nfev, kind, full_output)
+    return _result(value, error, step, flag, columns.nfev, kind, full_output)
 
 
 def _plain(fun: Native, points: Float) -> Float | None:
@@ -121,7 +129,6 @@ class _Block:
     def __init__(self, columns: Columns, args: tuple[Any, ...], points: Float) -> None:
         self.columns, self.args, self.points = columns, args, points
         self.f0: Float | None = None
-        self.nfev = 0
 
     def along(self, i: int, t: Float) -> NDArray[Any]:
         """fun where row i is t; at the points themselves it is called but once for all rows."""
@@ -153,13 +160,13 @@ class _Block:
         k = t.size
         # Where fun lets other columns into one, that may not show at one of them: the largest has the maximum of all.
         places = () if self.columns.checked else {0, witness(k)}
-        alone = {place: block[:, place : place + 1].copy() for place in places}
+        columns = {place: block[:, place : place + 1].copy() for place in places}
+        alone = {place: one_number(self.columns(column[:, 0].copy(), *self.args)) for place, column in columns.items()}
         values = self.columns.block(self.args, block, 1)[:, 0].copy()  # fun may return the same array the next time
-        self.nfev += k + len(places)
         self.columns.checked = True
-        for place, column in alone.items():
-            value = self.columns.block(self.args, column.copy(), 1)[0].astype(np.float64)
-            self.columns.check(self.args, column.copy, place, value, values[:, None].astype(np.float64), place)
+        for place, value in alone.items():
+            beside = values[:, None].astype(np.float64)
+            self.columns.check(self.args, columns[place].copy, place, np.array([value]), beside, place)
         return values
 
 

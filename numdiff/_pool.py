@@ -6,9 +6,10 @@ They call fun and nothing else: steps, decisions and differences stay here, so t
 from __future__ import annotations
 
 import math
-import multiprocessing
+import multiprocessing.pool
 import os
 import pickle
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,7 @@ from ._vectorized import Columns
 Float = NDArray[np.float64]
 Chunk = tuple[int, Moves, Float | None]
 
-_CHUNKS: Final = 4  # for each worker, of all the points of a round
+AT_ONCE: Final = 4  # chunks for each worker, of all the points of a round
 _LARGEST: Final = 64  # points of a chunk
 _AHEAD: Final = 2  # chunks for each worker that are sent at once
 _ATTEMPTS: Final = 3  # with new processes, where one was killed
@@ -50,17 +51,19 @@ class Task:
         begin, end = 0, len(moves)
         try:
             if isinstance(self.fun, Columns):
-                return Outcome(number, self.fun.values(self.args, self.x0, moves, self.m, first, int))
+                before = self.fun.nfev
+                found = self.fun.values(self.args, self.x0, moves, self.m, first, int)
+                return Outcome(number, found, self.fun.nfev - before)
             found = np.empty((end, self.m))
             for p in range(end):
                 begin, end = p, p + 1
                 found[p] = self.values(self.fun(moves.point(self.x0, p), *self.args))
-            return Outcome(number, found)
+            return Outcome(number, found, end)
         except (Exception, SystemExit) as error:  # SystemExit would end a worker, and Pool.map wait for ever
             names = moves.describe(begin, self.x0.shape)
             if end - begin > 1:
                 names += f" to {moves.describe(end - 1, self.x0.shape)}"
-            return Outcome(number, None, error, f"numdiff: raised by `fun` where {names} was moved, in a worker")
+            return Outcome(number, None, 0, error, f"numdiff: raised by `fun` where {names} was moved, in a worker")
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Outcome:
 
     number: int
     values: Float | None
+    nfev: int = 0
     error: BaseException | None = None
     note: str = ""
     text: str = ""  # the traceback, where it cannot be sent itself
@@ -87,16 +91,39 @@ class Outcome:
         error, text = self.error, ""
         if error is not None:
             text = "".join(traceback.format_exception(error)).rstrip()
-            try:
-                same = type(pickle.loads(pickle.dumps(error))) is type(error)
-            except Exception:
-                same = False
-            if not same:
+            if not _can_be_sent(error):
                 error = RuntimeError(
                     f"`fun` raised {type(error).__name__}, which cannot be pickled, in a worker:\n{text}"
                 )
                 text = ""
         return {**vars(self), "error": error, "text": text}
+
+
+def _can_be_sent(error: BaseException) -> bool:
+    """Whether it comes back as itself; cloudpickle, which sends for Dask, also takes what no module has."""
+    for sender in (pickle, sys.modules.get("cloudpickle")):
+        try:
+            if sender is not None and type(pickle.loads(sender.dumps(error))) is type(error):
+                return True
+        except Exception:  # of any kind: it is the user's code that says how
+            continue
+    return False
+
+
+@dataclass
+class Packed:
+    """A task as bytes: a process that cannot load it says so, and does not end for it."""
+
+    task: bytes
+    name: str
+
+    def __call__(self, chunk: Chunk) -> Outcome:
+        try:
+            task: Task = pickle.loads(self.task)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            return Outcome(chunk[0], None, 0, TypeError(f"`fun` cannot be loaded in a worker: {self.name} ({text})"))
+        return task(chunk)
 
 
 @cache  # as the first process to be started otherwise than by fork lets Python say "fork" from then on
@@ -139,9 +166,9 @@ class Pool:
             self.executor.shutdown(wait=True, cancel_futures=True)
             self.executor = None
 
-    def values(self, task: Task, moves: Moves, first: Float | None, done: Callable[[int], Any]) -> Float:
-        """fun at the moves, (k, m); done(k) is told of k more."""
-        size = max(1, math.ceil(len(moves) / (_CHUNKS * self.number)))
+    def values(self, task: Task, moves: Moves, first: Float | None, done: Callable[[int], Any]) -> tuple[Float, int]:
+        """fun at the moves, (k, m), and how often it was called; done(k) is told of k more."""
+        size = max(1, math.ceil(len(moves) / (AT_ONCE * self.number)))
         if not isinstance(task.fun, Columns):
             size = min(size, _LARGEST)
         chunks: list[Chunk]
@@ -149,22 +176,24 @@ class Pool:
             (number, moves.at(slice(begin, begin + size)), None if number else first)
             for number, begin in enumerate(range(0, len(moves), size))
         ]
-        found = np.empty((len(moves), task.m))
+        found, nfev = np.empty((len(moves), task.m)), 0
         for outcome in self._outcomes(task, chunks):
             values, begin = outcome.get(), outcome.number * size
             found[begin : begin + len(values)] = values
-            done(len(values))
-        return found
+            nfev += outcome.nfev
+            done(outcome.nfev)
+        return found, nfev
 
     def _outcomes(self, task: Task, chunks: list[Chunk]) -> Iterator[Outcome]:
         """What came of each chunk, as they come; of several failures only the first in order."""
+        sent: Callable[[Chunk], Outcome] = task
+        if self.own or isinstance(self.executor, ProcessPoolExecutor) or _of_processes(self.map):
+            with _pickling(task):  # here, as an executor can hang where this fails (Python 3.11)
+                sent = Packed(pickle.dumps(task), describe(_users(task.fun)))
         if self.map is not None:
             with _pickling(task):
-                yield from _in_order(self.map(task, chunks), len(chunks))
+                yield from _in_order(self.map(sent, chunks), len(chunks))
             return
-        if self.own or isinstance(self.executor, ProcessPoolExecutor):
-            with _pickling(task):  # before it is given to the executor, which can hang where this fails (Python 3.11)
-                pickle.dumps(task)
         todo = deque(range(len(chunks)))
         running: dict[Future[Any], int] = {}
         failed: Outcome | None = None
@@ -174,7 +203,7 @@ class Pool:
                 try:
                     while todo and len(running) < _AHEAD * self.number:
                         with _pickling(task):
-                            running[self._started(len(chunks)).submit(task, chunks[todo[0]])] = todo[0]
+                            running[self._started(len(chunks)).submit(sent, chunks[todo[0]])] = todo[0]
                         todo.popleft()
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
@@ -241,6 +270,16 @@ def _number_of(executor: Executor) -> int:
     return os.cpu_count() or 1
 
 
+def _of_processes(mapper: Any) -> bool:
+    """Whether a map is a method of multiprocessing's Pool, which waits for ever where a task cannot be loaded."""
+    pool = getattr(mapper, "__self__", None)
+    return isinstance(pool, multiprocessing.pool.Pool) and not isinstance(pool, multiprocessing.pool.ThreadPool)
+
+
+def _users(fun: Any) -> Any:
+    return fun.fun if isinstance(fun, Columns) else fun
+
+
 @contextmanager
 def _pickling(task: Task) -> Iterator[None]:
     """An error that names fun, where an engine cannot send it; what fun raises does not come this way."""
@@ -252,8 +291,8 @@ def _pickling(task: Task) -> Iterator[None]:
             word in text.lower() for word in ("pickle", "seriali")
         ):
             raise
-        fun = task.fun.fun if isinstance(task.fun, Columns) else task.fun
         raise TypeError(
-            f"`fun` cannot be sent to a worker: {describe(fun)}, or `args`, cannot be pickled ({text}). Define it at "
-            "the top level of a module, not as a lambda or inside another function, and give it data by `args`"
+            f"`fun` cannot be sent to a worker: {describe(_users(task.fun))}, or `args`, cannot be pickled ({text}). "
+            "Define it at the top level of a module, not as a lambda or inside another function, and give it data by "
+            "`args`"
         ) from error

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ._elementwise import keep_freed_memory
 from ._function import as_array, changed_shape, describe
 from ._moves import Moves
+from ._native import Native
 from ._steps import EPS
+from ._stops import count
 
 Float = NDArray[np.float64]
 
@@ -23,16 +25,26 @@ _ROUNDING: Final = 64 * EPS  # how far a value changes with the number of column
 _BY_NUMBER: Final = 1e-6  # the same of the largest value, after one
 
 
+def columns_of(fun: Any, max_bytes: Any) -> Columns:
+    """fun, with vectorized=True; an @njit function is one of Python then."""
+    if type(fun) is Native:
+        raise ValueError("`vectorized` cannot be True for a native `fun`, which takes one point at a time")
+    own = fun.fun if isinstance(fun, Native) else fun  # type: ignore[attr-defined]
+    return Columns(own, count("max_bytes", max_bytes, 1))
+
+
 class Columns:
     """A vectorised fun, callable with one point; and with many, in blocks."""
 
     def __init__(self, fun: Callable[..., Any], max_bytes: int) -> None:
         self.fun, self.max_bytes = fun, max_bytes
+        self.nfev = 0  # columns that fun was called with
         self.checked = False  # whether its columns are known to be apart
 
     def __call__(self, x: NDArray[Any], *args: Any) -> Any:
         """At one point, in its dtype: a number, or m of them."""
         value = self.fun(x[..., None], *args)
+        self.nfev += 1
         return self.as_columns(value, 1)[..., 0]
 
     def as_columns(self, value: Any, k: int) -> NDArray[Any]:
@@ -77,7 +89,9 @@ class Columns:
     def block(self, args: tuple[Any, ...], block: Float, m: int) -> NDArray[Any]:
         """The values of one block, (k, m)."""
         k = block.shape[-1]
-        array = self.as_columns(self.fun(block, *args), k)
+        value = self.fun(block, *args)
+        self.nfev += k
+        array = self.as_columns(value, k)
         if array.dtype.kind == "c":
             raise TypeError(f"`fun` must return real numbers; it returned {describe(array)}")
         if array.dtype.itemsize > 8:

@@ -192,3 +192,35 @@ def steps(x):
     """Powers of two, the nearest ones."""
     significand, exponent = np.frexp(default_step(EPS, 2) * np.maximum(np.abs(x), 1.0))
     return np.ldexp(np.where(significand < 0.75, 0.5, 1.0), exponent)
+
+
+def test_compiled_functions_that_c_cannot_call():
+    numba = pytest.importorskip("numba", reason="numba is not installed")
+
+    @numba.njit
+    def single(x):
+        return np.float32(x[0] * x[1])
+
+    @numba.njit
+    def double(x):
+        return x[0] * x[1]
+
+    @numba.njit
+    def scaled(x, a):
+        return a * x[0] * x[1]
+
+    @numba.njit
+    def columns(x):
+        return x[0] * x[1]
+
+    expected = np.stack([POINTS[1], POINTS[0]])
+    points = POINTS[:2].copy()
+    np.testing.assert_allclose(numdiff.gradient(double, points, points=True), expected, atol=1e-9)
+    np.testing.assert_allclose(numdiff.gradient(columns, points, points=True, vectorized=True), expected, atol=1e-9)
+    for fun, args in ((single, ()), (scaled, (2.0,))):
+        with pytest.raises(ValueError, match="a native `fun` that C can call"):
+            numdiff.gradient(fun, points, points=True, args=args)
+    with pytest.raises(ValueError, match="`vectorized` cannot be True for a native `fun`"):
+        numdiff.gradient(Callback(double.py_func).pointer, points, points=True, vectorized=True)
+    with pytest.raises(ValueError, match="one number for a gradient"):
+        numdiff.gradient(lambda x: x, points, points=True, vectorized=True)

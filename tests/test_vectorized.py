@@ -98,6 +98,34 @@ def test_same_second_derivatives(method, bounds):
     same(found, numdiff.hessian(None, X, jac=jac, **options))
 
 
+def test_gradients_of_a_matrix():
+    x0 = np.arange(6.0).reshape(2, 3)
+    expected = numdiff.hessian(None, x0, jac=lambda x: x**3)
+    np.testing.assert_array_equal(numdiff.hessian(None, x0, jac=lambda x: x**3, vectorized=True), expected)
+    flat = numdiff.hessian(None, x0, jac=lambda x: x.reshape(6, -1) ** 3, vectorized=True)
+    np.testing.assert_array_equal(flat, expected)
+    np.testing.assert_allclose(numdiff.hessian(None, 2.0, jac=lambda x: x**3, vectorized=True), 12.0, rtol=1e-9)
+
+
+def test_every_column_is_counted():
+    def fun(x):
+        return (x**2).sum(axis=0) * (1 + 1e-13 * (x.shape[-1] > 1))  # the check looks twice
+
+    for workers in (None, map):
+        counted = Columns(fun)
+        found = numdiff.gradient(counted, np.ones(20), vectorized=True, full_output=True, workers=workers)
+        assert found.nfev == counted.nfev > 41
+    for method in ("central", "forward"):
+        for given in (fun, smooth):
+            counted = Columns(given)
+            points = np.random.default_rng(3).uniform(0.5, 1.0, (5, 40))
+            found = numdiff.gradient(
+                counted, points, vectorized=True, points=True, method=method, full_output=True, max_bytes=8 * 13 * 20
+            )
+            assert found.nfev == counted.nfev
+    assert counted.nfev == 2 + 40 + 40 * 5  # two columns alone, and fun at the points but once
+
+
 def test_closed_form_and_calls():
     fun = Columns(lambda x: (x**3).sum(axis=0))
     x0 = np.linspace(-1.0, 2.0, 200)
@@ -135,8 +163,7 @@ def test_blocks_keep_to_max_bytes():
 
 
 def test_values_are_split_as_well(monkeypatch):
-    monkeypatch.setattr("numdiff._difference.MOST_VALUES", 12)
-    monkeypatch.setattr("numdiff._second.MOST_VALUES", 12)
+    monkeypatch.setattr("numdiff._engine.MOST_VALUES", 12)
     for options in ({}, {"method": "forward"}, {"method": "richardson"}):
         same(
             numdiff.jacobian(Columns(several), X, vectorized=True, full_output=True, **options),
@@ -290,8 +317,11 @@ def test_wrong_arguments():
     for derivative in (numdiff.jacobian, numdiff.hessian):
         with pytest.raises(ValueError, match="`vectorized` cannot be given with `sparsity`"):
             derivative(smooth, X, vectorized=True, sparsity=np.eye(5))
-    with pytest.raises(ValueError, match="`jac` must return 5 numbers for each column; it returned 3"):
-        numdiff.hessian(None, X, jac=several, vectorized=True)
+    for wrong, text in ((several, r"shape \(3, 1\)"), (lambda x: x.reshape(-1), r"shape \(1, 5\)")):
+        with pytest.raises(ValueError, match=r"`jac` must return the gradient, of shape \(5, 1\).*" + text):
+            numdiff.hessian(None, X, jac=wrong, vectorized=True)
+    with pytest.raises(TypeError, match="`jac` returned None"):
+        numdiff.hessian(None, X, jac=lambda x: None, vectorized=True)
     fun = Columns()
     with pytest.raises(ZeroDivisionError):
         numdiff.gradient(lambda x: 1 // 0, X, vectorized=True)

@@ -577,3 +577,27 @@ def test_a_traceback_comes_with_the_error(processes):
 
 def test_numpy_integers():
     np.testing.assert_array_equal(numdiff.gradient(rosen, X, workers=np.int64(1)), numdiff.gradient(rosen, X))
+
+
+@pytest.mark.parametrize("how", ["ProcessPoolExecutor(2, mp_context=context)", "context.Pool(2)"])
+def test_a_function_that_workers_do_not_have(how):
+    script = f"""
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        import numpy as np
+        import numdiff
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context({METHOD!r})
+            with {how} as pool:
+                def late(x):
+                    return x @ x
+
+                try:
+                    workers = pool.map if hasattr(pool, "imap") else pool
+                    numdiff.gradient(late, np.ones(4), workers=workers)
+                except TypeError as error:
+                    assert "`fun` cannot be loaded in a worker" in str(error), error
+                    print("done")
+    """
+    assert run(script) == "done"
