@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -69,29 +68,32 @@ def engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: A
     """Let run call its function as these arguments say, in here."""
     if workers is None and vectorized is False and progress is False:
         return _ALONE
-    return _engaged(run, workers, vectorized, max_bytes, progress)
+    return _Engaged(run, workers, switch("vectorized", vectorized), max_bytes, switch("progress", progress))
 
 
-@contextmanager
-def _engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: Any) -> Iterator[None]:
-    if switch("vectorized", vectorized):
-        run.fun = columns_of(run.fun, max_bytes)
-    run.workers, pool = as_workers(workers, run.fun)
-    bar = Evaluations() if switch("progress", progress) else None
-    if pool is not None or vectorized:
-        run.engine = Engine(run.fun, pool, bar)
-    if bar is not None:
-        run.bar, run.fun = bar, bar.counting(run.fun)
-    try:
-        yield
-    except BaseException:
-        if pool is not None:
-            pool.stop()
-        raise
-    finally:
-        for used in (pool, bar):
-            if used is not None:
-                used.close()
+class _Engaged:
+    """For as long as it is entered."""
+
+    def __init__(self, run: Run, workers: Any, vectorized: bool, max_bytes: Any, progress: bool) -> None:
+        if vectorized:
+            run.fun = columns_of(run.fun, max_bytes)
+        run.workers, self.pool = as_workers(workers, run.fun)
+        self.bar = Evaluations() if progress else None
+        if self.pool is not None or vectorized:
+            run.engine = Engine(run.fun, self.pool, self.bar)
+        if self.bar is not None:
+            run.bar, run.fun = self.bar, self.bar.counting(run.fun)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self.pool is not None:
+            if kind is not None:
+                self.pool.stop()
+            self.pool.close()
+        if self.bar is not None:
+            self.bar.close()
 
 
 def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
@@ -123,5 +125,6 @@ def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
 def refuse(beside: str, **options: Any) -> None:
     """An error where one of these asks for something, beside what it cannot be had with."""
     for name, value in options.items():
-        if not (value is None or value is False or (isinstance(value, int) and value == 1 and name == "workers")):
+        unset = value is None or value is False or (name == "workers" and isinstance(value, int) and value == 1)
+        if not unset:
             raise ValueError(f"`{name}` cannot be given with {beside}; it is {describe(value)}")

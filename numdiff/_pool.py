@@ -14,9 +14,8 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -44,8 +43,13 @@ class Task:
     values: Callable[[Any], Any]
     m: int
     x0: Float
+    errstate: Any = field(default_factory=np.geterr)  # the caller's; a thread or process has another
 
     def __call__(self, chunk: Chunk) -> Outcome:
+        with np.errstate(**self.errstate):
+            return self._values(chunk)
+
+    def _values(self, chunk: Chunk) -> Outcome:
         """fun at the moves of a chunk, (k, m), or what it raised; of a vectorised fun the first value may be known."""
         number, moves, first = chunk
         begin, end = 0, len(moves)
@@ -81,7 +85,8 @@ class Outcome:
         if self.error is not None:
             for note in (self.note, self.text):  # here, as an exception that says how it is pickled would lose it
                 if note:
-                    self.error.add_note(note)
+                    with suppress(Exception):  # of an exception that lets nothing be written to it
+                        self.error.add_note(note)
             raise self.error
         assert self.values is not None
         return self.values
@@ -126,13 +131,23 @@ class Packed:
         return task(chunk)
 
 
-@cache  # as the first process to be started otherwise than by fork lets Python say "fork" from then on
+def start_method() -> str | None:
+    """How new processes start: None: nobody has chosen."""
+    return multiprocessing.get_start_method(allow_none=True)
+
+
 def process_context() -> Any:
     """How new processes start, where nobody has chosen: not by fork, which can deadlock where there are threads."""
-    method: Any = multiprocessing.get_start_method(allow_none=True)
+    method: Any = start_method()
     if method is None and os.name == "posix":
         method = "forkserver"  # Python's own choice from 3.14 on
     return multiprocessing.get_context(method)
+
+
+def forget_start_method(before: str | None) -> None:
+    """Leave the choice to others: Python takes a process started by process_context for its own choice of a default."""
+    if before is None:
+        multiprocessing.set_start_method(None, force=True)
 
 
 class Pool:
@@ -141,6 +156,7 @@ class Pool:
     def __init__(self, workers: Any) -> None:
         self.executor: Executor | None = None
         self.own = isinstance(workers, int)
+        self.method_before = start_method()
         self.map: Any = None
         if self.own:
             self.number = workers
@@ -165,6 +181,7 @@ class Pool:
         if self.own and self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
             self.executor = None
+            forget_start_method(self.method_before)
 
     def values(self, task: Task, moves: Moves, first: Float | None, done: Callable[[int], Any]) -> tuple[Float, int]:
         """fun at the moves, (k, m), and how often it was called; done(k) is told of k more."""
@@ -199,7 +216,7 @@ class Pool:
         failed: Outcome | None = None
         broken = 0
         try:
-            while todo or running:
+            while todo or any(failed is None or number < failed.number for number in running.values()):
                 try:
                     while todo and len(running) < _AHEAD * self.number:
                         with _pickling(task):

@@ -22,7 +22,7 @@ _IN_CACHE: Final = 1 << 20  # bytes of a block: what fun makes of it should stay
 _LEAST: Final = 64  # columns of a block, if max_bytes allows: they share the cost of a call
 _PAGES: Final = 1 << 14  # numbers: the system gives larger arrays back to itself
 _ROUNDING: Final = 64 * EPS  # how far a value changes with the number of columns, with no second look
-_BY_NUMBER: Final = 1e-6  # the same of the largest value, after one
+_BY_NUMBER: Final = 0.05  # the same of the largest value, after one; BLAS rounds otherwise, a mean is half or less
 
 
 def columns_of(fun: Any, max_bytes: Any) -> Columns:

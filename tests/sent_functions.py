@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -301,4 +302,15 @@ def naps(x):
 def deep(x):
     if x[3] != X[3]:
         raise ValueError("deep")
+    return rosen(x)
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    number: int
+
+
+def frozen(x):
+    if x[3] != X[3]:
+        raise Frozen(3)
     return rosen(x)

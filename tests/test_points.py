@@ -194,7 +194,7 @@ def steps(x):
     return np.ldexp(np.where(significand < 0.75, 0.5, 1.0), exponent)
 
 
-def test_compiled_functions_that_c_cannot_call():
+def test_njit_functions_that_c_cannot_call():
     numba = pytest.importorskip("numba", reason="numba is not installed")
 
     @numba.njit

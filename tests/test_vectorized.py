@@ -249,6 +249,20 @@ def test_values_that_cancel_are_no_mistake():
     np.testing.assert_allclose(numdiff.gradient(fun, X, vectorized=True), 1.0, atol=1e-9)
 
 
+def test_blas_rounds_by_the_number_of_columns():
+    rng = np.random.default_rng(5)
+    weights, x0 = rng.normal(size=(60, 20)).astype(np.float32), rng.normal(size=20)
+    y = weights @ x0.astype(np.float32)
+
+    def residuals(x):  # 0 at x0, but for rounding
+        return weights @ x.astype(np.float32) - y[:, None]
+
+    for method in ("central", "forward"):
+        found = numdiff.jacobian(residuals, x0, vectorized=True, method=method, full_output=True)
+        np.testing.assert_allclose(found.value, weights, atol=2e-2)
+        assert (found.flag & numdiff.Flag.low_precision).all()
+
+
 def test_a_buffer_that_is_returned_every_time():
     buffer = np.empty(1000)
 

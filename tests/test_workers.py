@@ -529,7 +529,10 @@ def test_how_processes_start_does_not_change():
             first = process_context().get_start_method()
             for _ in range(2):
                 numdiff.gradient(rosen, np.ones(4), workers=2)
+                numdiff.approx_derivative(rosen, np.ones(4), workers=2)
                 assert process_context().get_start_method() == first != "fork", first
+            multiprocessing.set_start_method("spawn")  # which is still for others to choose
+            assert process_context().get_start_method() == "spawn"
             print("done")
     """
     assert run(script) == "done"
@@ -601,3 +604,42 @@ def test_a_function_that_workers_do_not_have(how):
                     print("done")
     """
     assert run(script) == "done"
+
+
+def test_the_callers_errstate():
+    def overflows(x):
+        return float(np.exp(x[0]) * 1e-300) + x[1]
+
+    x0, options = [709.7827, 1.0], {"abs_step": 1e-3}
+    with ThreadPoolExecutor(2) as executor:
+        for more in ({}, {"workers": map}, {"workers": executor}):
+            with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+                numdiff.gradient(overflows, x0, **options, **more)
+            with np.errstate(all="ignore"):
+                numdiff.gradient(overflows, x0, **options, **more)
+
+
+def test_an_error_does_not_wait_for_later_chunks():
+    def waits(x):
+        if x[0] != X[0]:
+            raise KeyError("first")
+        if x[20] != X[20]:
+            released.wait()
+        return rosen(x)
+
+    released = threading.Event()
+    with ThreadPoolExecutor(2) as executor:
+        try:
+            with pytest.raises(KeyError, match="first"):
+                numdiff.gradient(waits, X, workers=executor, f0=1.0, method="forward")
+        finally:
+            released.set()
+
+
+def test_exceptions_that_cannot_be_written_to():
+    with pytest.raises(sent.Frozen):
+        numdiff.gradient(sent.frozen, X, workers=map)
+    with pytest.raises(sent.Frozen):
+        numdiff.gradient(lambda x: sent.frozen(x[..., 0]), X, vectorized=True)
+    with pytest.raises(sent.Frozen):
+        numdiff.gradient(sent.frozen, X, progress=True)
