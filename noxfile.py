@@ -116,8 +116,11 @@ def sanitize(session: nox.Session) -> None:
         "NUMDIFF_BACKEND": "c",
     }
     # The tests that call the kernels with all they can be given; numba compiles for half a minute here.
-    names = "approx coloring compressed derivative derivatives descent difference elementwise hessian jvp native noise"
-    tests = [f"tests/test_{name}.py" for name in [*names.split(), "point", "richardson", "sgd", "sparse", "traps"]]
+    names = (
+        "approx coloring compressed derivative derivatives descent difference elementwise forward gradient hessian jvp"
+    )
+    more = "native noise point points richardson sgd sparse traps vectorized"
+    tests = [f"tests/test_{name}.py" for name in [*names.split(), *more.split()]]
     # -s, as pytest would keep the report to itself
     arguments = session.posargs or [*tests, "-k", "not numba and not njit and not scipys_own"]
     session.run("python", "-m", "pytest", "-s", "-q", *arguments, env=environment)

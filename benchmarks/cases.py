@@ -61,6 +61,7 @@ LONG_INDICES = np.arange(2000) * 50
 
 HESSIAN = [10, 50]  # rosen
 NATIVE = [10, 100, 1000]  # rosen
+COLUMNS = [10, 50, 100, 1000]  # rosen
 NATIVE_DESCENT = {100: 500, 1000: 50}  # steps by differences; with a gradient a hundred times as many
 
 MINIMIZE_START = np.tile([1.3, 0.7, 0.8, 1.9, 1.2], 4)  # the start in SciPy's tutorial, four times

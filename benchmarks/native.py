@@ -38,7 +38,7 @@ def library():
     double_p, found.descend.restype = ctypes.POINTER(ctypes.c_double), ctypes.c_int
     found.rosen_gradient.restype = ctypes.c_int
     found.rosen_gradient.argtypes = [ctypes.c_int, double_p, ctypes.c_int, double_p, ctypes.c_void_p]
-    for name in ("gradients", "hessian"):
+    for name in ("gradients", "gradients_at", "hessian"):
         getattr(found, name).restype = None
     return found
 
@@ -48,6 +48,13 @@ def c_gradients(x):
     x, out = x.copy(), np.empty(x.size)
     call = partial(library().gradients, library().rosen, x.size, _pointer(x), _pointer(out), TIMES)
     return call, out
+
+
+def c_gradients_at(points):
+    """A call that makes the gradients at the columns of points in C, and where it leaves them."""
+    n, k = points.shape
+    x, out = np.empty(n), np.empty(points.shape)
+    return partial(library().gradients_at, library().rosen, n, k, *map(_pointer, (points, x, out))), out
 
 
 def c_hessian(x):

@@ -52,7 +52,9 @@ MEMORY = "Memory: peak beside the result, in units of n doubles"
 NATIVE = "Native rosen, central: numdiff's time over that of a C program doing the same"
 NATIVE_FASTER = "Native rosen, central: how many times faster than scipy's 3-point with the NumPy rosen"
 THREADS = "Native rosen, central: how many times faster in 2 threads than in one, by the clock on the wall"
-AT_MOST = (LIMIT, CURVES, DESCENT_ADDED, DESCENT_PASSES, COLORS, MEMORY, NATIVE)  # elsewhere more is better
+COLUMNS = "vectorized=True, rosen in NumPy: how many times faster than one point at a time"
+POINTS = "points=True, native rosen: numdiff's time over that of a C program doing the same"
+AT_MOST = (LIMIT, CURVES, DESCENT_ADDED, DESCENT_PASSES, COLORS, MEMORY, NATIVE, POINTS)  # elsewhere more is better
 
 ALIGNMENT = 64  # bytes: a cache line
 
@@ -108,6 +110,9 @@ TARGETS = {
     (NATIVE_FASTER, "gradient", 1000): {"c": 15},
     (NATIVE_FASTER, "gradient, numba's @njit", 1000): {"c": 12},
     (THREADS, "gradient", 1000): {"c": 1.7},
+    (COLUMNS, "gradient", 100): {"c": 8},
+    (COLUMNS, "gradient", 1000): {"c": 2.5},
+    (POINTS, "gradient at 100,000 points", 3): {"c": 1.2},
     (MEMORY, "approx_fprime, constant", 1_000_000): {"c": 4, "python": 4},
     (MEMORY, "gradient, constant", 1_000_000): {"c": 4, "python": 4},
 }
@@ -416,6 +421,34 @@ def native_rows(clock, peers):
     yield compare(THREADS, "gradient", x.size, on_the_wall.race(numdiff=two, one=one), "one")
 
 
+def column_rows(clock, numdiff):
+    for n in cases.COLUMNS:
+        x = cases.point(n)
+        names = {"gradient": numdiff.gradient} | ({"hessian": numdiff.hessian} if n <= max(cases.HESSIAN) else {})
+        for name, derivative in names.items():
+            columns = partial(derivative, cases.ROSEN.fun, x, vectorized=True)
+            one = partial(derivative, cases.ROSEN.fun, x)
+            if name == "gradient":
+                cases.ROSEN.check_gradient(columns(), x, central=True)
+            else:
+                cases.check_hessian(columns(), x)
+            yield compare(COLUMNS, name, n, clock.race(numdiff=columns, one=one), "one")
+
+
+def point_rows(clock, numdiff):
+    """Many gradients of a few components; for C alone, through ctypes it takes a minute."""
+    if native.library() is None or numdiff.backend != "c":
+        return
+    n, k = 3, 100_000
+    points = np.random.default_rng(0).uniform(-2.0, 2.0, (n, k))
+    in_c, gradients = native.c_gradients_at(points)
+    in_c()
+    rosen = LowLevelCallable(native.library().rosen)
+    own = partial(numdiff.gradient, rosen, points, points=True)
+    cases.check_bits(own(), gradients)
+    yield compare(POINTS, "gradient at 100,000 points", n, clock.race(numdiff=own, c=in_c), "c")
+
+
 def native_descent_rows(clock, numdiff):
     """The same steps in both; with a gradient in C, and by differences."""
     rosen, gradient = (LowLevelCallable(fun) for fun in (native.library().rosen, native.library().rosen_gradient))
@@ -445,6 +478,8 @@ def measure(quick):
         *accelerated_rows(clock, peers),
         *sparse_rows(clock, peers),
         *native_rows(clock, peers),
+        *column_rows(clock, peers.numdiff),
+        *point_rows(clock, peers.numdiff),
     ]
     size = 100_000 if quick else 1_000_000
     rows += curve_rows(Clock(turns=25, seconds=0.0), Clock(turns=3, seconds=0.0), peers, size)
@@ -485,6 +520,8 @@ def table(found):
         NATIVE,
         NATIVE_FASTER,
         THREADS,
+        COLUMNS,
+        POINTS,
     )
     width = max((len(case) for _, case, _ in keys), default=0) + 2
     names = "".join(f" | {backend:<44}" for backend in BACKENDS)

@@ -98,6 +98,26 @@ int descend(double (*fun)(int, double *), int (*jac)(int, double *, int, double 
     }
 }
 
+/* The gradients at k points, the columns of an array (n, k). x has room for n. */
+void gradients_at(double (*fun)(int, double *), int n, int k, double *columns, double *x, double *out)
+{
+    double relative = cbrt(0x1p-52);
+    for (int p = 0; p < k; p++) {
+        for (int i = 0; i < n; i++) {
+            x[i] = columns[i * k + p];
+        }
+        for (int i = 0; i < n; i++) {
+            double xi = x[i], h = step(xi, relative), up = xi + h, down = xi - h;
+            x[i] = up;
+            double right = fun(n, x);
+            x[i] = down;
+            double left = fun(n, x);
+            x[i] = xi;
+            out[i * k + p] = (right - left) / (up - down);
+        }
+    }
+}
+
 /* The Hessian from values at n^2 + n + 1 points. h has room for n, beside for 2n. */
 void hessian(double (*fun)(int, double *), int n, double *x, double *h, double *beside, double *out)
 {

@@ -151,6 +151,28 @@ def derivative(
                 fun, x, n=n, method=method, order=order, rel_step=rel_step, abs_step=abs_step, x_scale=x_scale,
                 bounds=bounds, noise=noise, args=args, kwargs=kwargs, vectorized=vectorized, full_output=full_output,
             )  # fmt: skip
+    options = rel_step, abs_step, x_scale, bounds, noise, args, kwargs, vectorized, full_output
+    return derivative_of_points(fun, x, n, method, order, *options, _STEEP)
+
+
+def derivative_of_points(
+    fun: Any,
+    x: ArrayLike,
+    n: int,
+    method: str,
+    order: int | None,
+    rel_step: ArrayLike | None,
+    abs_step: ArrayLike | None,
+    x_scale: ArrayLike | None,
+    bounds: Any,
+    noise: float | str | None,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    vectorized: bool,
+    full_output: bool,
+    steep: float,
+) -> Any:
+    """`derivative`; steep: above how much times n! / x_scale^n a derivative may be one across a pole."""
     rule = _rule(n, method, order)
     fun, args = bind(fun, args, kwargs, of_array=bool(vectorized))
     point = _as_points(x)
@@ -175,7 +197,7 @@ def derivative(
         and point.size
     ):
         try:
-            found, remarks, sweep = function.quick(relative, x_scale_, rule.quick, _STEEP / x_scale_)
+            found, remarks, sweep = function.quick(relative, x_scale_, rule.quick, steep / x_scale_)
         except CoarseError:
             pass
         else:
@@ -206,7 +228,7 @@ def derivative(
             sweep = _first_sweep(function, layout)
     flags = np.zeros(point.size, np.intp) if layout.flags is None else layout.flags
     search = Search(function, layout, sweep, flags)
-    steepest = _STEEP * factorial(rule.n) / (1.0 if scale is None else scale) ** rule.n
+    steepest = steep * factorial(rule.n) / (1.0 if scale is None else scale) ** rule.n
     search.run(relative, steepest, default)
 
     value = search.quotient.reshape(shape)

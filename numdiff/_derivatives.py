@@ -87,7 +87,8 @@ def gradient(
         (-1: one for each core), which run without the GIL, else so many processes, started for this call. An Executor
         (of processes, threads or mpi4py's MPIPoolExecutor), a Client, or a callable like map(function, iterable) that
         returns the results in order: what is sent is fun, x0, and a few chunks of points for each worker. fun and args
-        must be such that they can be pickled. An exception in fun comes back as itself, with a note of the component.
+        must be such that they can be pickled; with threads, fun is called by several at once. An exception of fun in a
+        worker comes back as itself, with notes of the component and the traceback.
     vectorized : bool
         fun takes many points at once: an array of x0's shape with one axis more, its columns, and returns (k,) numbers
         for k of them. One point is a column, too. That no column depends on others is checked for the first.
@@ -148,7 +149,8 @@ def gradient(
     if (
         (order is None and rel_step is None and abs_step is None and x_scale is None and bounds is None)
         and (f0 is None and indices is None and noise is None and kwargs is None)
-        and not (vectorized or points or progress or unpack or full_output)
+        and (vectorized is False and points is False and progress is False)
+        and not (unpack or full_output)
     ):
         quick, fun = default_gradient(fun, x0, args, method, workers)
         if quick is not None:

@@ -20,8 +20,6 @@ from ._steps import EPS, default_step, eps_of
 
 Float = NDArray[np.float64]
 
-MOST_VALUES: Final = 1 << 20  # of an engine, at once
-
 
 class NoStepError(Exception):
     """A step is lost in rounding: x + h == x. Raised before fun is called; never reaches the user."""
@@ -199,19 +197,27 @@ class Run:
     ) -> tuple[Float, int]:
         """The same, the values first, of so many coordinates that they do not fill the memory."""
         assert self.m is not None
-        where = np.arange(h.size) if index is None else index
-        out, remarks = np.empty((h.size, self.m)), 0
-        most = max(1, MOST_VALUES // (calls * self.m))
+        out = np.empty((h.size, self.m))
+        most = self.engine.most(calls * self.m)
+        if h.size <= most:
+            return out, self._values_first(index, h, stencil, first, out, kept)
+        remarks, where = 0, np.arange(h.size) if index is None else index
         for begin in range(0, h.size, most):
             part = slice(begin, begin + most)
-            moves = of_difference(self.x0, where[part], h[part], stencil)
-            values = self.beside(moves, None if begin else first)
             rest = None if kept is None else kept[part]
-            status, _ = kernels.difference(
-                values, (), self.values, self.m, self.x0, where[part], h[part], stencil, self.f0, None, out[part], rest
-            )
-            remarks |= status
+            remarks |= self._values_first(where[part], h[part], stencil, first, out[part], rest)
+            first = None
         return out, remarks
+
+    def _values_first(
+        self, index: NDArray[np.intp] | None, h: Float, stencil: Stencil, first: Any, out: Float, kept: Float | None
+    ) -> int:
+        """Fill out, and kept if wanted; remarks."""
+        values = self.beside(of_difference(self.x0, index, h, stencil), first)
+        rest = index, h, stencil, self.f0, None, out, kept
+        status: int
+        status, _ = kernels.difference(values, (), self.values, self.m, self.x0.reshape(-1), *rest)
+        return status
 
     def beside(self, moves: Moves, first: Any = None) -> Float:
         """What the kernels take in place of fun: its values at the moves, (calls, m)."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -15,15 +14,16 @@ from ._difference import Run
 from ._function import describe
 from ._moves import Moves
 from ._native import Native
-from ._pool import Pool, Task
+from ._pool import AT_ONCE, Pool, Task
 from ._progress import Evaluations
 from ._ranges import in_threads
-from ._stops import count, switch
-from ._vectorized import Columns
+from ._stops import switch
+from ._vectorized import Columns, columns_of
 
 Float = NDArray[np.float64]
 
 MAX_BYTES: Final = 1 << 26
+MOST_VALUES: Final = 1 << 20  # held at once
 
 
 class Engine:
@@ -38,20 +38,27 @@ class Engine:
         known = None if first is None else np.reshape(first, -1)
         done = int if self.bar is None else self.bar.done
         columns = self.fun if isinstance(self.fun, Columns) else None
+        before = 0 if columns is None else columns.nfev
         if columns is not None and not columns.checked:
             columns.checked = True
-            if known is None and run.f0 is not None:
-                # The value by which they are checked is that at x0, which takes one more of them.
-                values, nfev = self.values(run, moves.after_x0(run.x0), run.f0)
-                return values[1:], nfev
+            if known is None:
+                known = np.reshape(run.values(columns(moves.point(run.x0, 0), *run.args)), -1)
+                done(1)
         if columns is not None and self.pool is None:
-            return columns.values(run.args, run.x0, moves, run.m, known, done), len(moves)
+            return columns.values(run.args, run.x0, moves, run.m, known, done), columns.nfev - before
         assert self.pool is not None
+        here = 0 if columns is None else columns.nfev - before
         task = Task(self.fun, run.args, run.values, run.m, run.x0)
         if columns is not None or known is None:
-            return self.pool.values(task, moves, known, done), len(moves)
-        rest = self.pool.values(task, moves.at(slice(1, None)), None, done)
-        return np.concatenate([known[None], rest]), len(rest)
+            values, nfev = self.pool.values(task, moves, known, done)
+            return values, nfev + here
+        rest, nfev = self.pool.values(task, moves.at(slice(1, None)), None, done)
+        return np.concatenate([known[None], rest]), nfev
+
+    def most(self, numbers: int) -> int:
+        """For how many coordinates, of so many numbers each, the values are held at once."""
+        at_least = 1 if self.pool is None else AT_ONCE * self.pool.number
+        return max(at_least, MOST_VALUES // numbers)
 
 
 _ALONE: Final = nullcontext()
@@ -61,33 +68,39 @@ def engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: A
     """Let run call its function as these arguments say, in here."""
     if workers is None and vectorized is False and progress is False:
         return _ALONE
-    return _engaged(run, workers, vectorized, max_bytes, progress)
+    return _Engaged(run, workers, switch("vectorized", vectorized), max_bytes, switch("progress", progress))
 
 
-@contextmanager
-def _engaged(run: Run, workers: Any, vectorized: Any, max_bytes: Any, progress: Any) -> Iterator[None]:
-    fun = run.fun
-    if switch("vectorized", vectorized):
-        if isinstance(fun, Native):
-            raise ValueError("`vectorized` cannot be True for a native `fun`, which takes one point at a time")
-        run.fun = Columns(fun, count("max_bytes", max_bytes, 1))
-    run.workers, pool = as_workers(workers, run.fun)
-    bar = Evaluations() if switch("progress", progress) else None
-    if pool is not None or vectorized:
-        run.engine = Engine(run.fun, pool, bar)
-    with ExitStack() as stack:
-        if pool is not None:
-            stack.enter_context(closing(pool))
-        if bar is not None:
-            run.bar = stack.enter_context(closing(bar))
-            run.fun = bar.counting(run.fun)
-        yield
+class _Engaged:
+    """For as long as it is entered."""
+
+    def __init__(self, run: Run, workers: Any, vectorized: bool, max_bytes: Any, progress: bool) -> None:
+        if vectorized:
+            run.fun = columns_of(run.fun, max_bytes)
+        run.workers, self.pool = as_workers(workers, run.fun)
+        self.bar = Evaluations() if progress else None
+        if self.pool is not None or vectorized:
+            run.engine = Engine(run.fun, self.pool, self.bar)
+        if self.bar is not None:
+            run.bar, run.fun = self.bar, self.bar.counting(run.fun)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self.pool is not None:
+            if kind is not None:
+                self.pool.stop()
+            self.pool.close()
+        if self.bar is not None:
+            self.bar.close()
 
 
 def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
     """`workers` as threads (None, a number above 1, or an Executor) and as what calls fun elsewhere."""
     if workers is None:
         return None, None
+    threads = in_threads(fun) and not isinstance(fun, Columns)
     if isinstance(workers, int | np.integer) and not isinstance(workers, bool):
         workers = int(workers)
         if workers == 0 or workers < -1:
@@ -95,14 +108,11 @@ def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
         workers = (os.cpu_count() or 1) if workers == -1 else workers
         if workers == 1:
             return None, None
-        return (workers, None) if in_threads(fun) else (None, Pool(workers))
-    if isinstance(workers, Executor):
-        if isinstance(fun, Native) and isinstance(workers, ProcessPoolExecutor):
-            raise TypeError("`workers` must be threads for a native `fun`: a number, or a ThreadPoolExecutor")
-        if in_threads(fun) and not isinstance(workers, ProcessPoolExecutor):
-            return workers, None
-        return None, Pool(workers)
-    if isinstance(workers, bool) or not (callable(workers) or hasattr(workers, "get_executor")):
+        return (workers, None) if threads else (None, Pool(workers))
+    if isinstance(workers, ThreadPoolExecutor) and threads:
+        return workers, None
+    engine = isinstance(workers, Executor) or callable(workers) or hasattr(workers, "get_executor")
+    if isinstance(workers, bool) or not engine:
         raise TypeError(
             "`workers` must be a number, -1 for one on each core, a concurrent.futures Executor, a dask Client or a "
             f"map-like callable; it is {describe(workers)}"
@@ -115,9 +125,10 @@ def as_workers(workers: Any, fun: Any) -> tuple[Any, Pool | None]:
 def refuse(beside: str, **options: Any) -> None:
     """An error where one of these asks for something, beside what it cannot be had with."""
     for name, value in options.items():
-        if not (
+        unset = (
             value is None
             or value is False
-            or (isinstance(value, int | np.integer) and value == 1 and name == "workers")
-        ):
+            or (name == "workers" and isinstance(value, int | np.integer) and value == 1)
+        )
+        if not unset:
             raise ValueError(f"`{name}` cannot be given with {beside}; it is {describe(value)}")

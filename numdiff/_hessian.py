@@ -22,6 +22,7 @@ from ._second import Second, SecondRun, second_derivatives
 from ._sparse_hessian import hessian_from_values
 from ._steps import EPS
 from ._tree import as_tree
+from ._vectorized import columns_of
 
 Float = NDArray[np.float64]
 
@@ -334,6 +335,19 @@ class GradientCalls:
         return as_gradient(self.jac(x, *args), self.shape)
 
 
+class GradientColumns(GradientCalls):
+    """The same of a jac that takes columns: its value as an array (n, k)."""
+
+    def __call__(self, x: Float, *args: Any) -> NDArray[Any]:
+        value, k = self.jac(x, *args), x.shape[-1]
+        size = x.size // k
+        if np.shape(value) in ((size, k), (k,) if size == 1 else None):
+            return np.reshape(value, (size, k))
+        if np.ndim(value) == 1:
+            value = np.reshape(value, (1, -1))  # not the gradients, one after another
+        return as_gradient(value, (*self.shape, k)).reshape(size, k)
+
+
 def gradient_calls(jac: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
     """jac as `GradientCalls`, or as what C calls itself."""
     return jac.gradient_at(shape) if isinstance(jac, Native) else GradientCalls(jac, shape)
@@ -359,14 +373,15 @@ def _from_gradient(
     bound, args = bind(jac, args, kwargs)
     point, _ = as_point(x0)
     workers, vectorized, max_bytes, progress = engine
-    gradient = bound if vectorized else gradient_calls(bound, point.shape)
+    if vectorized is True:
+        gradient: Any = GradientColumns(columns_of(bound, max_bytes).fun, point.shape)
+    else:
+        gradient = gradient_calls(bound, point.shape)
     found = differentiate(
         gradient, x0, False, kind,
         rel_step=rel_step, abs_step=abs_step, x_scale=x_scale, bounds=bounds, noise=noise, args=args, with_error=bars,
         workers=workers, vectorized=vectorized, max_bytes=max_bytes, progress=progress,
     )  # fmt: skip
-    if found.run.m != point.size:
-        raise ValueError(f"`jac` must return {point.size} numbers for each column; it returned {found.run.m}")
     return _symmetric(found), point.shape
 
 

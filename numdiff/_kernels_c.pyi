@@ -28,7 +28,6 @@ def gradients(
     points: NDArray[np.float64],
     relative: float,
     x_scale: float,
-    stencil: Stencil,
     x0: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> tuple[int, int]: ...

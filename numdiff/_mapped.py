@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ._function import at_most_1d, changed_shape
 from ._kernels_py import combine
-from ._pool import process_context
+from ._pool import forget_start_method, process_context, start_method
 from ._stencils import Stencil
 
 Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
@@ -66,7 +66,9 @@ def as_map(workers: Any) -> Iterator[Map]:
         return
     if number < -1 or number == 0:
         raise RuntimeError("Number of workers specified must be -1, an int >= 1, or an object with a 'map' method")
+    before = start_method()
     with process_context().Pool(None if number == -1 else number) as pool:
+        forget_start_method(before)
         yield pool.map
 
 

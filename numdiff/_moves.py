@@ -34,14 +34,6 @@ class Moves:
             return Moves(self.i[part], self.to[part])
         return Moves(self.i[part], self.to[part], self.j[part], self.to_j[part])
 
-    def after_x0(self, x0: Float) -> Moves:
-        """The same, with x0 itself before them."""
-        x = x0.reshape(-1)[:1]
-        i, to = np.concatenate([[0], self.i]), np.concatenate([x, self.to])
-        if self.j is None or self.to_j is None:
-            return Moves(i, to)
-        return Moves(i, to, np.concatenate([[0], self.j]), np.concatenate([x, self.to_j]))
-
     def point(self, x0: Float, p: int) -> Float:
         """The point number p, a new array."""
         x = x0.copy()
@@ -67,15 +59,15 @@ class Moves:
         return names if self.j is None else f"{names} and {component('x0', int(self.j[p]), shape)}"
 
 
-def of_difference(x0: Float, index: Index, h: Float, stencil: Stencil) -> Moves:
-    """Those of kernels.difference: for each coordinate the offsets but 0."""
+def of_difference(x0: Float, index: Index | None, h: Float, stencil: Stencil) -> Moves:
+    """Those of kernels.difference: for each coordinate (None: all) the offsets but 0."""
     offsets = [offset for offset in stencil[0] if offset]
-    x = x0.reshape(-1)[index]
-    to = np.empty((index.size, len(offsets)))
+    x = x0.reshape(-1) if index is None else x0.reshape(-1)[index]
+    to = np.empty((x.size, len(offsets)))
     with np.errstate(over="ignore"):
         for column, offset in enumerate(offsets):
             np.add(x, offset * h, out=to[:, column])
-    return Moves(index.repeat(len(offsets)), to.reshape(-1))
+    return Moves((np.arange(x.size) if index is None else index).repeat(len(offsets)), to.reshape(-1))
 
 
 def of_diagonal(x0: Float, index: Index, h: Float, one_sided: Mask) -> Moves:

@@ -11,20 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _difference
 from ._bounds import as_bounds
-from ._derivative import METHODS, derivative
+from ._derivative import METHODS, derivative_of_points
 from ._difference import CENTRAL_STEP
 from ._differentiate import method_of, order_of
-from ._function import as_point, bind, one_number
+from ._elementwise import keep_freed_memory
+from ._function import as_point, bind, describe, one_number
 from ._native import Native
 from ._plan import StepOptions
 from ._result import DerivativeResult
 from ._stencils import CENTRAL
 from ._steps import EPS, eps_of
-from ._stops import count
-from ._vectorized import Columns
+from ._vectorized import Columns, columns_of, witness
 
 Float = NDArray[np.float64]
 
+_PAGES = 1 << 17  # bytes: the system gives larger arrays back to itself
 _BESIDE = 8  # numbers for each point that `derivative` holds beside a column
 
 
@@ -47,34 +48,43 @@ def gradients(
     kind = method_of(method, tuple(METHODS))
     order = order_of(order, kind)
     fun, args = bind(fun, args, kwargs)
-    if not (vectorized or isinstance(fun, Native)):
-        raise ValueError("`points` needs `vectorized=True`, where fun takes columns, or a native `fun`; it is True")
-    points, moderate = as_point(x0)
-    if points.ndim != 2:
-        raise ValueError(f"`x0` must have the shape (n, k) with `points`: k columns; it has {points.shape}")
-    options = StepOptions.of_arguments(rel_step, abs_step, x_scale, points.shape)
-    limits = as_bounds(bounds, points, moderate)
-    native = isinstance(fun, Native)
+    native = not vectorized and isinstance(fun, Native)
     if native:
         one_number(np.zeros(1 if fun.m is None else fun.m))
-    plain = (
-        (kind == "central" and order == 2 and options.default and options.x_scale is None)
-        and (limits is None and moderate and not full_output)
-    )  # fmt: skip
-    if plain and native and points.size:
-        found, status = np.empty(points.shape), 0
-        status, _ = _kernels().gradients(fun, points, CENTRAL_STEP, 1.0, CENTRAL, np.empty(len(points)), found)
-        if status == 0:
+    if not vectorized and not (native and not args and fun.lowered(1, 1) is not None):
+        raise ValueError(
+            "`points` needs `vectorized=True`, where fun takes columns, or a native `fun` that C can call: with no "
+            f"`args`, and float64 values; `fun` is {describe(fun)}"
+        )
+    steps = rel_step, abs_step, x_scale
+    plain = kind == "central" and order == 2 and bounds is None and not full_output
+    plain = plain and all(step is None for step in steps)
+    if (
+        native
+        and plain
+        and type(x0) is np.ndarray
+        and x0.ndim == 2
+        and x0.dtype == np.float64
+        and x0.flags.c_contiguous
+    ):
+        found = _plain(fun, np.asarray(x0))
+        if found is not None:
             return found
+    points, moderate = as_point(x0)
+    plain &= moderate
+    if points.ndim != 2:
+        raise ValueError(f"`x0` must have the shape (n, k) with `points`: k columns; it has {points.shape}")
+    options = StepOptions.of_arguments(*steps, points.shape)
+    limits = as_bounds(bounds, points, moderate)
     if not points.size:
         return _result(points, points, points, points.astype(np.intp), 0, kind, full_output)
-    columns = Columns(_Each(fun) if native else fun, count("max_bytes", max_bytes, 1))
+    columns = Columns(_Each(fun), max_bytes) if native else columns_of(fun, max_bytes)
     columns.checked = native
-    of_steps: dict[str, Any] = {name: _by_point(value, points.shape) for name, value in vars(options).items()}
+    of_steps = [_by_point(steps, points.shape) for steps in vars(options).values()]
     of_bounds = None if limits is None else [limit.reshape(points.shape) for limit in limits]
     width = columns.width(len(points) + _BESIDE)
     value, error, step = (np.empty(points.shape) for _ in range(3))
-    flag, nfev = np.empty(points.shape, np.intp), 0
+    flag = np.empty(points.shape, np.intp)
     for begin in range(0, points.shape[1], width):
         part = np.s_[:, begin : begin + width]
         block = _Block(columns, args, points[part].copy())
@@ -82,23 +92,27 @@ def gradients(
             here = i, part[1]
             if plain and block.central(i, value[here]):
                 continue
-            found = derivative(
-                partial(block.along, i),
-                points[here],
-                method=kind,
-                order=order,
-                bounds=None if of_bounds is None else (of_bounds[0][here], of_bounds[1][here]),
-                full_output=full_output,
-                **{
-                    name: steps if steps is None or not steps.shape else steps[here] for name, steps in of_steps.items()
-                },
-            )
+            own = (steps if steps is None or not steps.shape else steps[here] for steps in of_steps)
+            sides = None if of_bounds is None else (of_bounds[0][here], of_bounds[1][here])
+            rest = sides, None, (), None, True, full_output, np.inf  # as for single points, poles are not looked for
+            arguments: Any = partial(block.along, i), points[here], 1, kind, order, *own, *rest
+            found = derivative_of_points(*arguments)
             if full_output:
                 value[here], error[here], step[here], flag[here] = found.value, found.error, found.step, found.flag
             else:
                 value[here] = found
-        nfev += block.nfev
-    return _result(value, error, step, flag, nfev, kind, full_output)
+    return _result(value, error, step, flag, columns.nfev, kind, full_output)
+
+
+def _plain(fun: Native, points: Float) -> Float | None:
+    """In one loop; None where that takes more care."""
+    if not points.size:
+        return None
+    if points.nbytes > _PAGES:
+        keep_freed_memory()
+    found = np.empty(points.shape)
+    status, _ = _kernels().gradients(fun, points, CENTRAL_STEP, 1.0, np.empty(len(points)), found)
+    return found if status == 0 else None
 
 
 def _result(value: Float, error: Float, step: Float, flag: Any, nfev: int, kind: str, full_output: bool) -> Any:
@@ -115,7 +129,6 @@ class _Block:
     def __init__(self, columns: Columns, args: tuple[Any, ...], points: Float) -> None:
         self.columns, self.args, self.points = columns, args, points
         self.f0: Float | None = None
-        self.nfev = 0
 
     def along(self, i: int, t: Float) -> NDArray[Any]:
         """fun where row i is t; at the points themselves it is called but once for all rows."""
@@ -136,7 +149,7 @@ class _Block:
             values = self._moved(i, t)
             if eps_of(values.dtype) > EPS:
                 return False
-            sides.append(np.array(values, np.float64))  # fun may return the same array the next time
+            sides.append(values.astype(np.float64))
         remarks: int = _kernels().quotient(x, CENTRAL_STEP, 1.0, CENTRAL, np.inf, *sides, sides[0])
         out[:] = sides[0]
         return remarks == 0
@@ -146,14 +159,14 @@ class _Block:
         block[i] = t
         k = t.size
         # Where fun lets other columns into one, that may not show at one of them: the largest has the maximum of all.
-        places = () if self.columns.checked else {0, k // 2}
-        alone = {place: block[:, place : place + 1].copy() for place in places}
-        values = self.columns.block(self.args, block, 1)[:, 0]
-        self.nfev += k + len(places)
+        places = () if self.columns.checked else {0, witness(k)}
+        columns = {place: block[:, place : place + 1].copy() for place in places}
+        alone = {place: one_number(self.columns(column[:, 0].copy(), *self.args)) for place, column in columns.items()}
+        values = self.columns.block(self.args, block, 1)[:, 0].copy()  # fun may return the same array the next time
         self.columns.checked = True
-        for place, column in alone.items():
-            value = self.columns.block(self.args, column.copy(), 1)[0].astype(np.float64)
-            self.columns.check(self.args, column, k, place, value, values[[place]].astype(np.float64))
+        for place, value in alone.items():
+            beside = values[:, None].astype(np.float64)
+            self.columns.check(self.args, columns[place].copy, place, np.array([value]), beside, place)
         return values
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ._extra import missing
@@ -48,14 +47,19 @@ class Evaluations:
         self.bar.close()
 
 
-@contextmanager
-def counted(fun: Any, progress: Any) -> Iterator[Any]:
-    """fun, or where progress is True and it can be called, fun with a bar of its calls."""
-    if not switch("progress", progress) or not callable(fun):
-        yield fun
-        return
-    with closing(Evaluations()) as bar:
-        yield bar.counting(fun)
+class counted:
+    """A context in which fun, if progress is True and it can be called, is fun with a bar of its calls."""
+
+    def __init__(self, fun: Any, progress: Any) -> None:
+        self.fun = fun
+        self.bar = Evaluations() if switch("progress", progress) and callable(fun) else None
+
+    def __enter__(self) -> Any:
+        return self.fun if self.bar is None else self.bar.counting(self.fun)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
 
 
 class Progress:

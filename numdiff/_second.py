@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _difference
-from ._difference import MOST_VALUES, NoStepError, Run
+from ._difference import NoStepError, Run
 from ._even_odd import doubts, slopes
 from ._kernels_py import NO_STEP, WRITTEN
 from ._moves import Moves, of_diagonal, of_mixed
@@ -100,12 +100,12 @@ class SecondRun(Run):
     def mixed(self, index: Index, h: Float, one_sided: Mask, near: Float) -> Float:
         """The mixed ones, (count, count); the diagonal is not filled."""
         out = np.empty((index.size, index.size))
-        count, sides = index.size, np.count_nonzero(one_sided)
+        count, sides = index.size, int(np.count_nonzero(one_sided))
         if self.bar is not None:
             self.bar.expect(count * (count - 1) - sides * (sides - 1) // 2)
         rest = index, h, one_sided, self.f0, near, out
         if self.engine is not None:
-            rows = max(1, MOST_VALUES // (2 * max(1, count)))
+            rows = self.engine.most(2 * max(1, count))
             for begin in range(0, count - 1, rows):
                 end = min(begin + rows, count)
                 moves = of_mixed(self.x0, index, h, one_sided, begin, end)

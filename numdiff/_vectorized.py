@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from ._elementwise import keep_freed_memory
 from ._function import as_array, changed_shape, describe
 from ._moves import Moves
+from ._native import Native
 from ._steps import EPS
+from ._stops import count
 
 Float = NDArray[np.float64]
 
@@ -19,6 +22,15 @@ _IN_CACHE: Final = 1 << 20  # bytes of a block: what fun makes of it should stay
 _LEAST: Final = 64  # columns of a block, if max_bytes allows: they share the cost of a call
 _PAGES: Final = 1 << 14  # numbers: the system gives larger arrays back to itself
 _ROUNDING: Final = 64 * EPS  # how far a value changes with the number of columns, with no second look
+_BY_NUMBER: Final = 0.05  # the same of the largest value, after one; BLAS rounds otherwise, a mean is half or less
+
+
+def columns_of(fun: Any, max_bytes: Any) -> Columns:
+    """fun, with vectorized=True; an @njit function is one of Python then."""
+    if type(fun) is Native:
+        raise ValueError("`vectorized` cannot be True for a native `fun`, which takes one point at a time")
+    own = fun.fun if isinstance(fun, Native) else fun  # type: ignore[attr-defined]
+    return Columns(own, count("max_bytes", max_bytes, 1))
 
 
 class Columns:
@@ -26,11 +38,13 @@ class Columns:
 
     def __init__(self, fun: Callable[..., Any], max_bytes: int) -> None:
         self.fun, self.max_bytes = fun, max_bytes
+        self.nfev = 0  # columns that fun was called with
         self.checked = False  # whether its columns are known to be apart
 
     def __call__(self, x: NDArray[Any], *args: Any) -> Any:
         """At one point, in its dtype: a number, or m of them."""
         value = self.fun(x[..., None], *args)
+        self.nfev += 1
         return self.as_columns(value, 1)[..., 0]
 
     def as_columns(self, value: Any, k: int) -> NDArray[Any]:
@@ -62,45 +76,70 @@ class Columns:
             keep_freed_memory()
         for begin in range(0, len(moves), width):
             part = moves if width >= len(moves) else moves.at(slice(begin, begin + width))
-            # The first stands in the middle, where sums over the columns from either side would show in it.
-            order = np.roll(np.arange(len(part)), len(part) // 2)
-            block = part.at(order).columns(x0)
-            with np.errstate(over="ignore"):  # longdouble
-                found[begin + order] = self.block(args, block, m)
-            if begin == 0 and first is not None:
-                column, place = part.at(slice(0, 1)).columns(x0), len(part) // 2
-                self.check(args, column, len(part), place, first, found[0])
+            place = 0 if begin or first is None else witness(len(part))
+            block = part.columns(x0)
+            _swap(block.T, place)
+            found[begin : begin + width] = self.block(args, block, m)
+            _swap(found, place)
+            if not begin and first is not None:
+                self.check(args, partial(part.at(slice(0, 1)).columns, x0), place, first, found[: len(part)], 0)
             done(len(part))
         return found
 
     def block(self, args: tuple[Any, ...], block: Float, m: int) -> NDArray[Any]:
         """The values of one block, (k, m)."""
         k = block.shape[-1]
-        array = self.as_columns(self.fun(block, *args), k)
+        value = self.fun(block, *args)
+        self.nfev += k
+        array = self.as_columns(value, k)
         if array.dtype.kind == "c":
             raise TypeError(f"`fun` must return real numbers; it returned {describe(array)}")
+        if array.dtype.itemsize > 8:
+            with np.errstate(over="ignore"):  # longdouble
+                array = array.astype(np.float64)
         array = array.reshape(-1, k)
         if len(array) != m:
             raise changed_shape(m, len(array))
         return array.T
 
-    def check(self, args: tuple[Any, ...], column: Float, k: int, place: int, alone: Float, beside: Float) -> None:
-        """Raise where fun lets other columns into one: at place, of k, it is not the same as alone.
+    def check(
+        self, args: tuple[Any, ...], column: Callable[[], Float], place: int, alone: Float, block: Float, row: int
+    ) -> None:
+        """Raise where fun lets other columns into one, or their number.
 
+        At place of a block with the values (k, m), of which those of the row are meant, fun is not the same as alone.
         Its rounding may depend on how many columns there are, but not on what is in them.
         """
-        if alone.tobytes() == beside.tobytes():
+        beside = block[row]
+        pairs = zip(alone.tolist(), beside.tolist(), strict=True)
+        apart = [abs(a - b) > _ROUNDING * max(abs(a), abs(b)) for a, b in pairs]
+        if True not in apart:
+            return
+        k = len(block)
+        once, twice = (
+            self.block(args, np.repeat(column(), k, axis=-1), alone.size)[place].astype(np.float64) for _ in range(2)
+        )
+        if not np.array_equal(once, twice, equal_nan=True):  # it is noise
             return
         with np.errstate(all="ignore"):
-            apart = np.abs(alone - beside) > _ROUNDING * np.maximum(np.abs(alone), np.abs(beside))
-        if not apart.any():
-            return
-        once, twice = (
-            self.block(args, np.repeat(column, k, axis=-1), alone.size)[place].astype(np.float64) for _ in range(2)
-        )
-        if np.array_equal(once, twice, equal_nan=True) and not np.array_equal(once, beside, equal_nan=True):
-            r = int(np.flatnonzero(apart)[0])
+            size = np.max(np.abs(block), axis=0, initial=0.0, where=np.isfinite(block))
+            by_number = np.abs(alone - once) > _BY_NUMBER * np.maximum(size, np.abs(alone))
+        if by_number.any() or not np.array_equal(once, beside, equal_nan=True):
+            r = int(np.flatnonzero(by_number)[0]) if by_number.any() else apart.index(True)
             raise ValueError(
                 "`fun` must treat each column of x by itself (vectorized=True): at one point it is "
-                f"{float(once[r])}, and {float(beside[r])} where the columns beside it are others"
+                f"{float(alone[r])} alone, and {float(beside[r])} among {k} columns"
             )
+
+
+def witness(k: int) -> int:
+    """Where of k columns the one that is looked at stands: with others on both sides, and elsewhere in a mirror."""
+    return k // 2 + k % 2 if k > 1 else 0  # of two or three the last
+
+
+def _swap(rows: Float, place: int) -> None:
+    """The first row and that at place."""
+    if place:
+        first = rows[0].copy()
+        rows[0] = rows[place]
+        rows[place] = first

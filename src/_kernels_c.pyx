@@ -374,22 +374,17 @@ def difference(fun, tuple args, values, ptrdiff_t m, x0, index, h, tuple stencil
     return status, run.point.calls - prefetched
 
 
-def gradients(fun, const double[:, ::1] points, double relative, double x_scale, tuple stencil, x0,
-              double[:, ::1] out):
+def gradients(fun, const double[:, ::1] points, double relative, double x_scale, x0, double[:, ::1] out):
     cdef Evaluation run = Evaluation(fun, (), None, 1, x0, None)
-    cdef Rule rule = Rule(stencil)
-    cdef double[::1] at = x0
+    cdef double[::1] work = x0
     cdef ptrdiff_t n = run.point.n, count = points.shape[1]
-    cdef double *work = run.lend(bytearray(2 * n * sizeof(double)), PyBUF_WRITABLE)
     cdef int status
     if not (run.no_gil and n == points.shape[0] == out.shape[0] and count == out.shape[1] and n * count > 0):
         raise ValueError("no native function, or an array of the wrong size")
     run.begin()
     try:
         with nogil:
-            status = nd_gradients(
-                &run.point, &rule.stencil, count, &points[0, 0], relative, x_scale, &at[0], work, &out[0, 0]
-            )
+            status = nd_gradients(&run.point, count, &points[0, 0], relative, x_scale, &work[0], &out[0, 0])
     finally:
         run.end()
     return status, run.point.calls

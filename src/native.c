@@ -1,5 +1,5 @@
 /* Functions with a signature of their own behind an nd_function, and a look around every so often. */
-#include "numdiff.h"
+#include "native.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,7 +10,7 @@ enum { MOST_CALLS = 64 }; /* between two readings of the clock, which takes as l
 static const double PERIOD = 0.05; /* seconds between two looks */
 
 /* Reads the clock, before a call; says how many calls until it is read again, and watches if it is time to. */
-static int look(nd_native *native, ptrdiff_t n, const double *x)
+int look_native(nd_native *native, ptrdiff_t n, const double *x)
 {
     struct timespec time;
     timespec_get(&time, TIME_UTC);
@@ -38,32 +38,7 @@ static int look(nd_native *native, ptrdiff_t n, const double *x)
 
 int nd_call_native(ptrdiff_t n, const double *x, ptrdiff_t m, double *fx, void *context)
 {
-    nd_native *native = context;
-    if (--native->left < 0) {
-        if (look(native, n, x) != ND_OK) {
-            return ND_STOPPED;
-        }
-        if (native->first) {
-            memcpy(fx, native->first, (size_t)m * sizeof *fx);
-            native->first = NULL;
-            return ND_OK;
-        }
-    }
-    if (native->number) {
-        *fx = native->number((int)n, (double *)x);
-        return ND_OK;
-    }
-    if (native->number_with_data) {
-        *fx = native->number_with_data((int)n, (double *)x, native->data);
-        return ND_OK;
-    }
-    memset(fx, 0xff, (size_t)m * sizeof *fx); /* all nan: what it does not fill must be no number */
-    int status = native->numbers((int)n, (double *)x, (int)m, fx, native->data);
-    if (status != 0) {
-        native->watch(n, x, status, native->context);
-        return ND_STOPPED;
-    }
-    return ND_OK;
+    return call_native(n, x, m, fx, context);
 }
 
 int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *context)

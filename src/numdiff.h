@@ -127,17 +127,17 @@ typedef struct nd_stencil {
 int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h, ptrdiff_t begin,
                   ptrdiff_t end, const double *f0, double *fx, int keep, double *df);
 
-/* The gradients of a function of one value at `count` points: nd_difference by all coordinates of each, with the steps
- * of nd_move (below), by a stencil without the offset 0.
+/* The gradients of a function of one value at `count` points: central differences by all coordinates of each, as those
+ * of nd_difference with the steps of nd_move (below), and two calls for each coordinate.
  *
- *   columns    (n, count): the points; each far from overflow
+ *   columns    (n, count): the points
  *   x0         n, the memory that point->x0 points to: each point in turn
- *   work       workspace, 2 n
- *   gradients  results, (n, count)
+ *   gradients  results, (n, count); no part of columns
  *
- * On a stop gradients are undefined. */
-int nd_gradients(nd_point *point, const nd_stencil *stencil, ptrdiff_t count, const double *columns, double relative,
-                 double x_scale, double *x0, double *work, double *gradients);
+ * ND_OVERFLOW, before any call, where some coordinate is not far from overflow. Then, and on a stop, gradients are
+ * undefined. */
+int nd_gradients(nd_point *point, ptrdiff_t count, const double *columns, double relative, double x_scale, double *x0,
+                 double *gradients);
 
 /* fx[k] = f(column k of columns (n, count)); one value each. The function may write into x; x0 is not read. */
 int nd_columns(nd_point *point, ptrdiff_t count, const double *columns, double *fx);

@@ -58,8 +58,8 @@ cdef extern from "numdiff.h":
         const double *weights
         double scale
 
-    int nd_gradients(nd_point *point, const nd_stencil *stencil, ptrdiff_t count, const double *columns,
-                     double relative, double x_scale, double *x0, double *work, double *gradients) except -1 nogil
+    int nd_gradients(nd_point *point, ptrdiff_t count, const double *columns, double relative, double x_scale,
+                     double *x0, double *gradients) except -1 nogil
     int nd_columns(nd_point *point, ptrdiff_t count, const double *columns, double *fx) except -1 nogil
     int nd_difference(nd_point *point, const nd_stencil *stencil, const ptrdiff_t *index, const double *h,
                       ptrdiff_t begin, ptrdiff_t end, const double *f0, double *fx, int keep,

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import numdiff
-from numdiff._stencils import CENTRAL, central
 from numdiff._steps import EPS, default_step
 
 NUMBER = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double))
@@ -136,6 +135,26 @@ def test_native_functions_that_write_or_are_given_data():
         numdiff.gradient(numdiff.native(NUMBERS(lambda n, x, m, fx, data: 0), m=2), POINTS, points=True)
 
 
+def test_native_functions_of_the_vector_form():
+    def several(n, x, m, fx, data):
+        fx[0] = fun(np.ctypeslib.as_array(x, (n,)))
+        return 0
+
+    native = numdiff.native(NUMBERS(several), m=1)
+    for options in ({}, {"order": 4}):
+        np.testing.assert_array_equal(
+            numdiff.gradient(native, POINTS, points=True, **options), one_by_one(POINTS, **options)["value"]
+        )
+
+
+def test_near_a_pole_as_for_single_points():
+    points = np.array([[1e-9, 1e-12, 1e-7, 3e-6, 0.5]])
+    for full in (False, True):
+        found = numdiff.gradient(lambda x: 1 / x[0], points, points=True, vectorized=True, full_output=full)
+        single = [numdiff.gradient(lambda x: 1 / x[0], x)[0] for x in points.T]
+        np.testing.assert_allclose(getattr(found, "value", found)[0], single, rtol=1e-14)
+
+
 def test_wrong_arguments():
     for options, text in (
         ({}, "`points` needs `vectorized=True`"),
@@ -159,16 +178,11 @@ def test_kernels(backend):
     kernels = importlib.import_module({"c": "numdiff._kernels_c", "python": "numdiff._kernels_py"}[backend])
     callback = Callback(lambda x: float(fun(x)))
     native = numdiff.native(callback.pointer)
-    for stencil in (CENTRAL, central(4)):
-        out, relative = np.empty((3, 50)), float(default_step(EPS, 2))
-        callback.nfev = 0
-        status, nfev = kernels.gradients(native, POINTS, relative, 1.0, stencil, np.empty(3), out)
-        assert (status, nfev) == (0, callback.nfev) == (0, 50 * 3 * len(stencil[0]))
-        expected = np.stack(
-            [numdiff.gradient(fun, x, order=len(stencil[0]), rel_step=None, abs_step=steps(x)) for x in POINTS.T],
-            axis=1,
-        )
-        np.testing.assert_array_equal(out, expected)
+    out, relative = np.empty((3, 50)), float(default_step(EPS, 2))
+    status, nfev = kernels.gradients(native, POINTS, relative, 1.0, np.empty(3), out)
+    assert (status, nfev) == (0, callback.nfev) == (0, 50 * 3 * 2)
+    expected = np.stack([numdiff.gradient(fun, x, abs_step=steps(x)) for x in POINTS.T], axis=1)
+    np.testing.assert_array_equal(out, expected)
     values = np.empty(50)
     kernels.columns(native, POINTS, np.empty(3), values)
     np.testing.assert_array_equal(values, fun(POINTS))
@@ -178,3 +192,35 @@ def steps(x):
     """Powers of two, the nearest ones."""
     significand, exponent = np.frexp(default_step(EPS, 2) * np.maximum(np.abs(x), 1.0))
     return np.ldexp(np.where(significand < 0.75, 0.5, 1.0), exponent)
+
+
+def test_njit_functions_that_c_cannot_call():
+    numba = pytest.importorskip("numba", reason="numba is not installed")
+
+    @numba.njit
+    def single(x):
+        return np.float32(x[0] * x[1])
+
+    @numba.njit
+    def double(x):
+        return x[0] * x[1]
+
+    @numba.njit
+    def scaled(x, a):
+        return a * x[0] * x[1]
+
+    @numba.njit
+    def columns(x):
+        return x[0] * x[1]
+
+    expected = np.stack([POINTS[1], POINTS[0]])
+    points = POINTS[:2].copy()
+    np.testing.assert_allclose(numdiff.gradient(double, points, points=True), expected, atol=1e-9)
+    np.testing.assert_allclose(numdiff.gradient(columns, points, points=True, vectorized=True), expected, atol=1e-9)
+    for fun, args in ((single, ()), (scaled, (2.0,))):
+        with pytest.raises(ValueError, match="a native `fun` that C can call"):
+            numdiff.gradient(fun, points, points=True, args=args)
+    with pytest.raises(ValueError, match="`vectorized` cannot be True for a native `fun`"):
+        numdiff.gradient(Callback(double.py_func).pointer, points, points=True, vectorized=True)
+    with pytest.raises(ValueError, match="one number for a gradient"):
+        numdiff.gradient(lambda x: x, points, points=True, vectorized=True)

@@ -9,10 +9,16 @@ import multiprocessing
 import os
 import pickle
 import re
+import signal
+import subprocess
 import sys
+import tempfile
+import textwrap
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -509,3 +515,131 @@ def test_complex_steps_are_refused_or_right(engine):
         assert "`workers`" in str(error)  # noqa: PT017
     else:
         np.testing.assert_array_equal(found, expected)
+
+
+def test_how_processes_start_does_not_change():
+    script = """
+        import multiprocessing
+        import numpy as np
+        from sent_functions import rosen
+        import numdiff
+        from numdiff._pool import process_context
+
+        if __name__ == "__main__":
+            first = process_context().get_start_method()
+            for _ in range(2):
+                numdiff.gradient(rosen, np.ones(4), workers=2)
+                numdiff.approx_derivative(rosen, np.ones(4), workers=2)
+                assert process_context().get_start_method() == first != "fork", first
+            multiprocessing.set_start_method("spawn")  # which is still for others to choose
+            assert process_context().get_start_method() == "spawn"
+            print("done")
+    """
+    assert run(script) == "done"
+
+
+def test_an_interrupt_ends_the_processes_of_a_call():
+    script = """
+        import multiprocessing, os, signal, threading, time
+        import numpy as np
+        from sent_functions import naps
+        import numdiff
+
+        if __name__ == "__main__":
+            threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+            begin = time.monotonic()
+            try:
+                numdiff.gradient(naps, np.ones(4), workers=2)
+            except KeyboardInterrupt:
+                assert time.monotonic() - begin < 15
+                assert not multiprocessing.active_children()
+                print("done")
+    """
+    assert run(script) == "done"
+
+
+def run(script):
+    """What a script prints as a process of its own, where a SIGINT is not ignored."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "script.py")
+        path.write_text(textwrap.dedent(script))
+        made = subprocess.run(
+            [sys.executable, str(path)], env=environment, capture_output=True, text=True, check=False,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def test_a_traceback_comes_with_the_error(processes):
+    with pytest.raises(ValueError, match="deep") as caught:
+        numdiff.gradient(sent.deep, X, workers=processes)
+    assert "in deep" in "".join(caught.value.__notes__)
+
+
+def test_numpy_integers():
+    np.testing.assert_array_equal(numdiff.gradient(rosen, X, workers=np.int64(1)), numdiff.gradient(rosen, X))
+
+
+@pytest.mark.parametrize("how", ["ProcessPoolExecutor(2, mp_context=context)", "context.Pool(2)"])
+def test_a_function_that_workers_do_not_have(how):
+    script = f"""
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        import numpy as np
+        import numdiff
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context({METHOD!r})
+            with {how} as pool:
+                def late(x):
+                    return x @ x
+
+                try:
+                    workers = pool.map if hasattr(pool, "imap") else pool
+                    numdiff.gradient(late, np.ones(4), workers=workers)
+                except TypeError as error:
+                    assert "`fun` cannot be loaded in a worker" in str(error), error
+                    print("done")
+    """
+    assert run(script) == "done"
+
+
+def test_the_callers_errstate():
+    def overflows(x):
+        return float(np.exp(x[0]) * 1e-300) + x[1]
+
+    x0, options = [709.7827, 1.0], {"abs_step": 1e-3}
+    with ThreadPoolExecutor(2) as executor:
+        for more in ({}, {"workers": map}, {"workers": executor}):
+            with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+                numdiff.gradient(overflows, x0, **options, **more)
+            with np.errstate(all="ignore"):
+                numdiff.gradient(overflows, x0, **options, **more)
+
+
+def test_an_error_does_not_wait_for_later_chunks():
+    def waits(x):
+        if x[0] != X[0]:
+            raise KeyError("first")
+        if x[20] != X[20]:
+            released.wait()
+        return rosen(x)
+
+    released = threading.Event()
+    with ThreadPoolExecutor(2) as executor:
+        try:
+            with pytest.raises(KeyError, match="first"):
+                numdiff.gradient(waits, X, workers=executor, f0=1.0, method="forward")
+        finally:
+            released.set()
+
+
+def test_exceptions_that_cannot_be_written_to():
+    with pytest.raises(sent.Frozen):
+        numdiff.gradient(sent.frozen, X, workers=map)
+    with pytest.raises(sent.Frozen):
+        numdiff.gradient(lambda x: sent.frozen(x[:, 0] + 1.0), X, vectorized=True)
+    with pytest.raises(sent.Frozen):
+        numdiff.gradient(sent.frozen, X, progress=True)

@@ -78,6 +78,7 @@ def difference(
     else:
         each = ((i, xi, hi, *move) for i, xi, hi in zip(indices, xs, hs, strict=True) for move in moves)
 
+    keep = floats(kept) if kept is not None and m == 1 else None
     prefetched = first is not None
     call = caller(fun, args, first)
     plain, scalar = (float, np.float64) if m == 1 else (None, None)  # types of fun's values that are floats
@@ -86,7 +87,7 @@ def difference(
     x, coordinates, look = shared.x, shared.coordinates, shared.looks(0).__next__
     many = len(shared.blocks) > 1
     references = getrefcount(x)
-    calls = remarks = k = 0
+    calls = remarks = k = at = 0
     total = start
     earlier: list[Any] = []  # the values of this coordinate before the last
     # Every line of this loop counts: it is most of the time of a gradient.
@@ -131,7 +132,13 @@ def difference(
                 results[k] = combine(stencil, row, span)
             if not np.isfinite(results[k]).all():
                 remarks |= _remarks(results[k], row, span)
-        if kept is not None:
+        if keep is not None:
+            for value in earlier:
+                keep[at] = value
+                at += 1
+            keep[at] = fx
+            at += 1
+        elif kept is not None:
             kept[k, :-1] = np.reshape(earlier, (len(earlier), m))
             kept[k, -1] = fx
         k += 1
