@@ -20,7 +20,7 @@ NUMBER = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, DOUBLES)
 
 
 def smooth(x):
-    return float((x * x).cumsum()[-1] * x[0] + np.sin(x[-1]))  # in one order, wherever x lies in memory
+    return float((x * x).cumsum()[-1] * x[0] + x[-1] * x[-1] * x[-1])  # in one order, wherever x lies in memory
 
 
 def _writes(x):
@@ -39,7 +39,36 @@ def _native_gradient(n, x, m, g, data):
     return 0
 
 
-JOBS = [
+try:
+    import numba
+except ImportError:
+    COMPILED = []
+else:
+
+    @numba.njit
+    def _compiled(x):
+        total = 0.0
+        for xi in x:
+            total += xi * xi
+        return total * x[0] + x[-1] * x[-1] * x[-1]
+
+    COMPILED = [
+        lambda x: numdiff.gradient(_compiled, x),
+        lambda x: numdiff.gradient(_compiled, x, workers=2),
+        lambda x: numdiff.jacobian(_compiled, x)[0],
+    ]
+
+
+def chain(x):
+    return x * x * np.roll(x, 1)  # each value of two variables
+
+
+def _sparse(x):
+    near = np.eye(x.size, dtype=bool) | np.roll(np.eye(x.size, dtype=bool), -1, axis=1)
+    return numdiff.jacobian(chain, x, sparsity=near).toarray()
+
+
+GRADIENTS = [
     lambda x: numdiff.gradient(smooth, x),
     lambda x: numdiff.gradient(_writes, x),
     lambda x: numdiff.gradient(_native, x),
@@ -49,13 +78,25 @@ JOBS = [
     lambda x: numdiff.gradient_descent(_native, x, maxiter=0).jac,
     lambda x: numdiff.gradient_descent(_native_writes, x, maxiter=0, history=True).jac,
     lambda x: numdiff.gradient_descent(_native, x, jac=_native_gradient, maxiter=0, history=True).jac,
+    *COMPILED,
 ]
+HESSIANS = [
+    lambda x: numdiff.hessian(_native, x),
+    lambda x: numdiff.hessian(_native_writes, x),
+    lambda x: numdiff.hessian(_native, x, workers=2),
+    *([lambda x: numdiff.hessian(_compiled, x)] if COMPILED else []),
+]
+JOBS = [
+    *((lambda x: numdiff.gradient(smooth, x), job, SIZES) for job in GRADIENTS),
+    *((lambda x: numdiff.hessian(smooth, x), job, SIZES[:2]) for job in HESSIANS),
+    (lambda x: numdiff.jacobian(chain, x), _sparse, SIZES[:3]),
+]  # what is right, by Python functions alone; a job; its sizes
 
 
 def run(threads: int, rounds: int | None = None, seconds: float = 0.0) -> int:
-    """The number of gradients compared; AssertionError where one is wrong. So many rounds per thread, or seconds."""
-    points = [np.linspace(0.5, 1.5, n) for n in SIZES]
-    expected = [numdiff.gradient(smooth, x) for x in points]
+    """The number of answers compared; AssertionError where one is wrong. So many rounds per thread, or seconds."""
+    points = {n: np.linspace(0.5, 1.5, n) for n in SIZES}
+    tasks = [(job, n, plain(points[n])) for plain, job, sizes in JOBS for n in sizes]
     ends = time.monotonic() + seconds
     compared: list[int] = []
     problems: list[BaseException] = []
@@ -64,11 +105,9 @@ def run(threads: int, rounds: int | None = None, seconds: float = 0.0) -> int:
         done = 0
         try:
             while not problems and (done < rounds if rounds is not None else time.monotonic() < ends):
-                which = (number + done) % len(SIZES)
-                x = points[which]
-                found = JOBS[(number + done) % len(JOBS)](x)
-                np.testing.assert_array_equal(found, expected[which])
-                np.testing.assert_array_equal(x, np.linspace(0.5, 1.5, x.size))
+                job, n, expected = tasks[(7 * number + done) % len(tasks)]
+                np.testing.assert_array_equal(job(points[n]), expected)
+                np.testing.assert_array_equal(points[n], np.linspace(0.5, 1.5, n))
                 done += 1
         except BaseException as problem:
             problems.append(problem)
@@ -86,4 +125,4 @@ def run(threads: int, rounds: int | None = None, seconds: float = 0.0) -> int:
 
 if __name__ == "__main__":
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    print(f"{run(8, seconds=seconds)} gradients in 8 threads on {numdiff.backend}, no wrong number")
+    print(f"{run(8, seconds=seconds)} answers in 8 threads on {numdiff.backend}, no wrong number")
