@@ -166,9 +166,9 @@ def native(fun: Any, *, m: int | None = None, user_data: Any = None) -> Native:
     ----------
     fun : scipy.LowLevelCallable, ctypes or cffi function pointer, or numba cfunc
         Of one of the signatures ``double (int n, double *x)``, ``double (int n, double *x, void *user_data)`` and
-        ``int (int n, double *x, int m, double *fx, void *user_data)``, which fills fx and returns 0, or another status
-        to stop. x is contiguous, in C order; the function does not write into it, and is called by several threads at
-        once where `workers` says so.
+        ``int (int n, double *x, int m, double *fx, void *user_data)``, which fills fx (what it leaves is nan) and
+        returns 0, or another status to stop. x is contiguous, in C order; the function does not write into it, does not
+        need the GIL, and is called by several threads at once where `workers` says so.
     m : int, optional
         The number of values, for the last signature; needed there. The others have one.
     user_data : ctypes pointer, structure or array; NumPy array; or cffi pointer, optional
@@ -190,7 +190,8 @@ def native(fun: Any, *, m: int | None = None, user_data: Any = None) -> Native:
     Notes
     -----
     Every function of numdiff recognises such pointers by itself where they need neither m nor user_data. An exception
-    in a Python function behind a ctypes pointer or a numba cfunc stays there: these report it and return 0.
+    in a Python function behind a ctypes pointer or a numba cfunc stays there: these report it and return 0. Only Ctrl-C
+    in one behind a ctypes or cffi callback is noted, and is a KeyboardInterrupt after that call.
 
     Examples
     --------
@@ -351,6 +352,6 @@ def _data_address(data: Any) -> int:
     if isinstance(data, np.ndarray) and data.flags.c_contiguous and not data.dtype.hasobject:
         return data.ctypes.data
     raise TypeError(
-        "`user_data` must be a ctypes pointer, structure or array, a contiguous NumPy array, or a cffi pointer; "
-        f"it is of type {type(data).__name__}"
+        "`user_data` must be a ctypes pointer, structure or array (itself, not byref of it), a contiguous NumPy array, "
+        f"or a cffi pointer; it is of type {type(data).__name__}"
     )
