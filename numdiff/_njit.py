@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ._function import as_gradient, changed_shape
-from ._native import NUMBERS, Native, StoppedError
+from ._native import Native, StoppedError
+from ._pointer import NUMBERS
 
 # By dispatcher: the address of the C function, its code, and that of the @njit function that it was made from, which
 # recompile() replaces. They keep the C code alive, and must not keep the dispatcher.

@@ -23,7 +23,8 @@ from types import FunctionType
 from numpy import float64
 
 from ._interrupts import Interrupts
-from ._native import NUMBER, NUMBER_WITH_DATA, Native
+from ._native import Native
+from ._pointer import NUMBER, NUMBER_WITH_DATA
 
 
 cdef extern from *:
