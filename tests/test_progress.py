@@ -92,6 +92,19 @@ def test_derivative_and_sparse_ones(bars):
     assert all(bar.closed for bar in bars)
 
 
+def test_the_total_is_known_before_the_calls(bars):
+    def fun(x):
+        totals.append(bars[0].total)
+        return smooth(x)
+
+    totals = []
+    for derivative, expected in ((numdiff.gradient, [0, *[6] * 5]), (numdiff.hessian, [0, *[7] * 6, *[13] * 6])):
+        totals.clear()
+        bars.clear()
+        derivative(fun, X, progress=True)
+        assert totals == expected
+
+
 def test_at_most_ten_refreshes_a_second(bars):
     begin = time.perf_counter()
     numdiff.gradient(lambda x: x @ x, np.arange(3000.0), progress=True)
