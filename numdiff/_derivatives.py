@@ -84,11 +84,11 @@ def gradient(
         Further arguments of fun.
     workers : int, concurrent.futures.Executor, dask.distributed.Client or map-like callable, optional
         Call fun for several components at once; the numbers do not change. An int: so many threads for a native fun
-        (-1: one for each core), which run without the GIL, else so many processes, started for this call. An Executor
-        (of processes, threads or mpi4py's MPIPoolExecutor), a Client, or a callable like map(function, iterable) that
-        returns the results in order: what is sent is fun, x0, and a few chunks of points for each worker. fun and args
-        must be such that they can be pickled; with threads, fun is called by several at once. An exception of fun in a
-        worker comes back as itself, with notes of the component and the traceback.
+        (-1: one for each core; at most 64, or so many), which run without the GIL, else so many processes, started for
+        this call. An Executor (of processes, threads or mpi4py's MPIPoolExecutor), a Client, or a callable like
+        map(function, iterable) that returns the results in order: what is sent is fun, x0, and a few chunks of points
+        for each worker. fun and args must be such that they can be pickled; with threads, fun is called by several at
+        once. An exception of fun in a worker comes back as itself, with notes of the component and the traceback.
     vectorized : bool
         fun takes many points at once: an array of x0's shape with one axis more, its columns, and returns (k,) numbers
         for k of them. One point is a column, too. That no column depends on others is checked for the first.
