@@ -75,6 +75,98 @@ def test_a_missing_entry_is_an_error(structure, points, method, data):
         jacobian(fun, x, method=method, sparsity=less)
 
 
+@given(
+    st.integers(4, 12),
+    st.integers(0, 1000),
+    st.sampled_from(["forward", "backward", "central"]),
+    st.sampled_from(["own", "one", "jac"]),
+)
+def test_missing_entries_that_cancel_are_an_error(n, seed, method, groups):
+    # Where all variables move by the same step, as the derivative's are, row i does not change with j and k.
+    rng = np.random.default_rng(seed)
+    i, j, k = rng.choice(n, 3, replace=False)
+    size, x, A = rng.choice([1e-3, 1.0, 35.0]), rng.uniform(0.5, 0.9, n), np.diag(rng.uniform(1.0, 2.0, n))
+    A[i, j], A[i, k] = size, -size
+    if groups == "jac":
+        A[j, i], A[k, i] = size, -size
+        with pytest.raises(ValueError, match=r"`sparsity` misses an entry: component \d+ of `jac`"):
+            hessian(None, x, jac=lambda x: A @ x, method=method.replace("back", "for"), sparsity=np.eye(n))
+        return
+    sparsity = np.eye(n) if groups == "one" else (np.eye(n), np.arange(n))
+    with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[({j}|{k})\]"):
+        jacobian(lambda x: A @ x, x, method=method, sparsity=sparsity)
+
+
+@pytest.mark.parametrize("method", ["forward", "central"])
+def test_differences_of_neighbours_that_are_missing(method):
+    # The realistic case: advection on a periodic grid, with a structure that misses one axis.
+    n = 12
+
+    def advection(u):
+        u = u.reshape(n, n)
+        return (u * sum(np.roll(u, -1, axis) - np.roll(u, 1, axis) for axis in (0, 1))).ravel()
+
+    ring = np.eye(n) + np.roll(np.eye(n), 1, 0) + np.roll(np.eye(n), -1, 0)
+    u = np.random.default_rng(0).uniform(0.5, 1.0, n * n)
+    with pytest.raises(ValueError, match="`sparsity` misses an entry: value"):
+        jacobian(advection, u, method=method, sparsity=np.kron(np.eye(n), ring))
+    both = np.kron(np.eye(n), ring) + np.kron(ring, np.eye(n))
+    assert jacobian(advection, u, method=method, sparsity=both).nnz == 5 * n * n
+    with pytest.raises(ValueError, match="misses an entry: value"):
+        jacobian(
+            lambda x: np.roll(x, -1) - np.roll(x, 1), np.linspace(0.1, 0.9, 20), method=method, sparsity=np.eye(20)
+        )
+
+
+@pytest.mark.parametrize(
+    ("limit", "options", "dtype"),
+    [
+        (1e-7, {}, np.float64),
+        (1e-5, {"method": "forward"}, np.float64),
+        (0.01, {}, np.float32),
+        (0.1, {"method": "forward"}, np.float32),
+        (1e-3, {"abs_step": 0.1}, np.float64),
+        (0.01, {"abs_step": 1e-12}, np.float64),
+    ],
+    ids=str,
+)
+def test_ten_times_the_limits_in_the_docs(limit, options, dtype):
+    n, S = 30, tridiagonal(30).toarray()
+    for size in (10 * limit, 1000 * limit):
+        for seed in range(20):
+            rng = np.random.default_rng(seed)
+            A, x = rng.uniform(0.5, 1.0, (n, n)) * S, rng.uniform(0.3, 1.0, n)
+            i, j = rng.permutation(np.argwhere(S == 0))[0]
+            A[i, j] = size
+            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[{j}\]"):
+                jacobian(lambda x, A=A: (A @ x).astype(dtype), x, sparsity=S, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "check"),
+    [
+        ({}, 2),
+        ({"method": "forward"}, 1),
+        ({"order": 4}, 2),
+        ({"method": "backward", "order": 2}, 1),
+        ({"bounds": 1}, 1),
+    ],
+    ids=str,
+)
+def test_a_smooth_function_raises_no_doubt(counted, options, check):
+    # Also where the order of the entries is not that of the check.
+    x, S = np.linspace(0.5, 1.5, 30), tridiagonal(30)
+    if "bounds" in options:
+        options = {"bounds": (x, np.inf)}
+    for dtype, directions in ((np.float64, 1), (np.float32, 3)):
+        calls = []
+        for checked in (False, True):
+            fun = counted(lambda x: (S @ np.sin(x) + x**2).astype(dtype))  # noqa: B023
+            jacobian(fun, x, sparsity=S, check_sparsity=checked, **options)
+            calls.append(fun.nfev)
+        assert calls[1] - calls[0] == check * directions
+
+
 def test_tridiagonal_jacobian_in_four_evaluations(counted):
     x = np.linspace(0.0, 1.0, 1000)
     for options, calls in (
@@ -208,16 +300,16 @@ def test_a_missing_entry_among_false_doubts(method):
     for n, reach in ((12, 0), (60, 0), (60, 1), (200, 1)):
         S = np.tri(n, k=reach) - np.tri(n, k=-reach - 1)
         for seed in range(5):
-            i, j = np.random.default_rng(seed).choice(n, 2, replace=False)
-            if S[i, j]:
+            i, j, k = np.random.default_rng(seed).choice(n, 3, replace=False)
+            if S[i, j] or S[i, k]:
                 continue
 
-            def fun(x, i=i, j=j, S=S):
+            def fun(x, i=i, j=j, k=k * (seed % 2), S=S):
                 y = S @ x**2
-                y[i] += x[j]
+                y[i] += x[j] - (x[k] if k else 0.0)
                 return y
 
-            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[{j}\]"):
+            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[({j}|{k})\]"):
                 jacobian(fun, np.zeros(n), method=method, sparsity=S)
 
 
@@ -337,6 +429,19 @@ def test_a_missing_entry_of_a_hessian_is_an_error(structure, points, data):
         hessian(fun, x, sparsity=less)
 
 
+@given(st.integers(4, 10), st.integers(0, 1000), st.sampled_from(["forward", "central"]), st.booleans())
+def test_missing_pairs_that_cancel_are_an_error(n, seed, method, four):
+    rng = np.random.default_rng(seed)
+    i, j, k, m = rng.choice(n, 4, replace=False)
+    size, x = rng.choice([0.3, 1.0, 35.0]), rng.uniform(0.3, 0.9, n)
+
+    def fun(x):
+        return float((x[i] - four * x[m]) * size * (x[j] - x[k]) + x @ x)
+
+    with pytest.raises(ValueError, match="`sparsity` misses an entry: fun has a mixed second derivative by"):
+        hessian(fun, x, method=method, sparsity=np.eye(n))
+
+
 def test_a_small_missing_pair_among_many_large_ones():
     n = 150
     x, S = np.linspace(-1.0, 1.5, n), tridiagonal(n)
@@ -350,7 +455,7 @@ def test_calls_of_a_hessian(counted):
     n = 20
     x, S = np.linspace(0.5, 1.5, n), tridiagonal(n)
     for options, calls in (
-        ({}, 2 * n + 1 + 2 * (n - 1) + 2),
+        ({}, 2 * n + 1 + 2 * (n - 1) + 6),
         ({"check_sparsity": False}, 2 * n + 1 + 2 * (n - 1)),
         ({"method": "forward", "check_sparsity": False}, 2 * n + 1 + n - 1),
     ):
