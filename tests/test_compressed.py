@@ -408,11 +408,74 @@ def test_random_structures_give_the_dense_hessian(structure, points, method, bou
     dense = hessian(fun, x, full_output=True, **options)
     assert np.array_equal(found.value.toarray()[structure], dense.value[structure], equal_nan=True)
     assert np.array_equal(found.flag.toarray()[structure], dense.flag[structure])
-    found = hessian(None, x, jac=jac, sparsity=structure, **options).toarray()
-    assert np.array_equal(found, found.T, equal_nan=True)
+    found = hessian(None, x, jac=jac, sparsity=structure, full_output=True, **options)
+    value, error, flags = (part.toarray() for part in (found.value, found.error, found.flag))
+    assert np.array_equal(value, value.T, equal_nan=True)
+    assert np.array_equal(error, error.T, equal_nan=True)
     tolerance = 1e-6 if method == "forward" or limits is not None else 1e-8
-    dense = hessian(None, x, jac=jac, **options)
-    assert np.allclose(found[structure], dense[structure], atol=tolerance, equal_nan=True)
+    dense = hessian(None, x, jac=jac, full_output=True, **options)
+    assert np.allclose(value[structure], dense.value[structure], atol=tolerance, equal_nan=True)
+    assert np.array_equal(flags[structure], dense.flag[structure])
+    assert np.array_equal(np.isnan(error[structure]), np.isnan(value[structure]))
+
+
+@given(symmetric, st.integers(0, 10**6), st.sampled_from(["forward", "central"]))
+def test_hessians_with_jac_at_bounds_and_ends_of_domains(structure, seed, method):
+    # Fixed variables, points next to 0, and a row that is not finite: no nan without a flag that tells why, and
+    # otherwise what the dense Hessian has, or better.
+    rng = np.random.default_rng(seed)
+    n = len(structure)
+    A = rng.normal(size=(n, n)) * structure
+    A += A.T
+    x = np.abs(rng.normal(size=n)) * 10.0 ** rng.integers(-8, 1, n)
+    fixed = rng.random(n) < 0.2
+    bounds = np.where(fixed, x, -9.0), np.where(fixed, x, 9.0)
+    lost = rng.integers(0, 3 * n)
+
+    def jac(x):  # of the sum of A_ij sqrt(x_i x_j) / 2
+        g = np.array([A[i, structure[i]] @ np.sqrt(x[structure[i]]) for i in range(n)]) / (2 * np.sqrt(x))
+        g[lost : lost + 1] = np.nan
+        return g
+
+    with np.errstate(all="ignore"):
+        dense = hessian(None, x, jac=jac, method=method, bounds=bounds, full_output=True)
+        found = hessian(None, x, jac=jac, method=method, bounds=bounds, sparsity=structure, full_output=True)
+        exact = A / (4 * np.sqrt(np.outer(x, x)))
+    value, flags = found.value.toarray(), found.flag.toarray()
+    nan = np.isnan(value) & structure
+    assert (flags[nan] & (Flag.fixed | Flag.nonfinite) != 0).all()
+    assert not (nan & ~np.isnan(dense.value)).any()
+    assert np.array_equal((flags & Flag.fixed != 0)[structure], (fixed | fixed[:, None])[structure])
+    wrong, dense_wrong = (np.abs(part - exact) > limit * np.abs(exact) for part, limit in
+                          ((value, 1e-2), (dense.value, 1e-3)))  # fmt: skip
+    here = structure & ~np.eye(n, dtype=bool) & ~np.isnan(value) & ~np.isnan(dense.value)
+    assert not (wrong & ~dense_wrong & here & (flags == 0)).any()
+
+
+def test_calls_and_flags_of_a_hessian_with_a_fixed_variable(counted):
+    # The row of a fixed variable is not differenced again, and its nan has the flag that says why, on both sides.
+    S = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 1]])
+    x = np.array([0.3, 1.0, 1.5])
+    jac = counted(lambda x: S @ np.sin(x))
+    bounds = ([0.3, -9, -9], [0.3, 9, 9])
+    found = hessian(None, x, jac=jac, sparsity=S, bounds=bounds, full_output=True, check_sparsity=False)
+    assert jac.nfev == found.nfev == 2 * 2 + 1
+    assert found.flag.toarray().tolist() == [[8, 8, 8], [8, 0, 0], [8, 0, 0]]
+    assert np.isnan(found.value.toarray()).tolist() == (found.flag.toarray() == 8).tolist()
+
+
+def test_of_two_mirrored_entries_the_good_one_is_taken(counted):
+    # Next to 0 a forward difference by x0[0] reaches far beyond the end of its domain; that by x0[1] does not.
+    x = np.array([1.8e-8, 0.5])
+    A = np.array([[1.0, 2.0], [2.0, 3.0]])
+    jac = counted(lambda x: A @ np.sqrt(x) / (2 * np.sqrt(x)))
+    found = hessian(None, x, jac=jac, method="forward", sparsity=np.ones((2, 2)), full_output=True)
+    exact = A[0, 1] / (4 * np.sqrt(x[0] * x[1]))
+    assert found.value[0, 1] == pytest.approx(exact, rel=1e-6)
+    assert found.value[0, 1] == found.value[1, 0]
+    assert found.flag.toarray()[0, 1] == found.flag.toarray()[1, 0] == 0
+    assert found.flag.toarray()[0, 0] == Flag.shrunk
+    assert found.error[0, 1] < 1e-6 * exact
 
 
 @given(symmetric, points, st.data())
