@@ -279,7 +279,7 @@ class Compressed:
         return wanting if wanting.any() else None
 
     def _mend_pairs(self, data: Float, known: Mask) -> Mask:
-        """Mend what is wanting in both entries of a pair; the entries that are good then, and no worse than their mirror."""
+        """Mend what is wanting in both of a pair; the entries that are good then, and no worse than the mirrored."""
         wanting, near, other = self._wanting(data), near_an_end(self.plan), self._mirror
         good = known if wanting is None else known & ~wanting
         if wanting is not None:
