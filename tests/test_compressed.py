@@ -455,13 +455,13 @@ def test_hessians_with_jac_at_bounds_and_ends_of_domains(structure, seed, method
 @pytest.mark.parametrize("lost", [0.0, np.nan])
 def test_calls_and_flags_of_a_hessian_with_a_fixed_variable(counted, lost):
     # The row of a fixed variable is not differenced again, and its nan has the flag that says why, on both sides.
-    x, S = np.array([0.3, 1.0]), np.ones((2, 2))
-    jac = counted(lambda x: S @ np.sin(x) + [lost, 0.0])
-    bounds = ([0.3, -9], [0.3, 9])
+    x, S = np.array([0.3, 1.0, 1.5]), np.array([[1, 1, 1], [1, 1, 0], [1, 0, 1]])
+    jac = counted(lambda x: S @ np.sin(x) + [0.0, lost, 0.0])
+    bounds = ([-9, 1.0, -9], [9, 1.0, 9])
     found = hessian(None, x, jac=jac, sparsity=S, bounds=bounds, full_output=True, check_sparsity=False)
     assert jac.nfev == found.nfev == 2 * 2 + 1
-    assert found.flag.toarray().tolist() == [[8, 8], [8, 0]]
-    assert np.isnan(found.value.toarray()).tolist() == [[True, True], [True, False]]
+    assert found.flag.toarray().tolist() == [[0, 8, 0], [8, 8, 0], [0, 0, 0]]
+    assert np.isnan(found.value.toarray()).tolist() == (found.flag.toarray() == 8).tolist()
 
 
 @pytest.mark.parametrize("method", ["forward", "central"])
