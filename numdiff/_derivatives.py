@@ -205,7 +205,7 @@ def jacobian(
         fun(x0), if known.
     sparsity : sparse array or array_like of shape (m, n), or (structure, groups), optional
         Where the Jacobian has entries: the nonzeros. Columns that share no row are differenced together; groups are
-        integers from 0 up, one for each column, as `color_columns` makes them. For methods forward, backward and
+        integers from 0 to n - 1, one for each column, as `color_columns` makes them. For methods forward, backward and
         central, without indices, noise and workers. Needs SciPy.
     check_sparsity : bool
         With sparsity: difference fun along a random direction, too, and see whether the Jacobian says the same.
