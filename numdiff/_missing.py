@@ -42,40 +42,41 @@ def check(found: Compressed, data: Float) -> None:
     steps leave much unseen. In doubt, one or two for each row in doubt, at most 51 (one-sided) or 61 for each
     direction, and 9 for each group where more than ten rows are in doubt.
     """
-    plan, structure = found.plan, found.structure
-    x = plan.x
-    scale = plan.scale(found.options.x_scale)
-    both_sides = np.zeros(x.size, bool)
-    if plan.kind == "central":
-        both_sides = np.ones(x.size, bool) if plan.one_sided is None else ~plan.one_sided
-    # No longer than an error of the lowest order allows, whatever that of the entries is.
-    longest = 1.5 * np.where(both_sides, default_step(found.eps, 2), default_step(found.eps, 1)) * scale
-    h = np.clip(plan.h, -longest, longest)
-    if plan.not_free is not None:
-        h[plan.not_free] = 0.0
-    if not found.finite:
-        h[structure.columns[~np.isfinite(data)]] = 0.0
+    plan, h = found.plan, found.plan.h
+    if plan.not_free is not None or not found.finite:
+        h = np.where(plan.free, h, 0.0)
+        h[found.structure.columns[~np.isfinite(data)]] = 0.0
     if not h.any():
         return
-    moved = h != 0
-    relative = np.abs(h[moved]) / scale[moved]
-    of_entries = float(np.max(np.abs(plan.h) / scale)) / VARIES
-    of_direction = float(np.max(np.where(both_sides[moved], (relative / VARIES) ** 2, relative / VARIES)))
-    bending = min(max(of_entries**found.order, of_direction), BENDING_MOST)
-    coarse = max(bending, ROUNDING * found.eps / float(np.min(relative))) > _COARSE
+    scale = plan.scale(found.options.x_scale)
+    relative = np.abs(h) / scale
+    of_entries = (float(relative.max()) / VARIES) ** found.order
+    # No longer than an error of the lowest order allows, whatever that of the entries is.
+    both_sides = np.asarray(plan.kind == "central") if plan.one_sided is None else ~plan.one_sided
+    longest = 1.5 * np.where(both_sides, default_step(found.eps, 2), default_step(found.eps, 1))
+    if (relative > longest).any():
+        h, relative = np.clip(h, -longest * scale, longest * scale), np.minimum(relative, longest)
+    bent = relative / VARIES
+    of_direction = float(np.where(both_sides, bent * bent, bent).max())
+    bending = min(max(of_entries, of_direction), BENDING_MOST)
+    shortest = float(relative.min() or relative[relative > 0].min())
+    coarse = max(bending, ROUNDING * found.eps / shortest) > _COARSE
     rng = np.random.default_rng(0)
-    cleared = np.zeros(structure.shape[0], bool)
+    cleared = np.zeros(found.structure.shape[0], bool)
     for _ in range(_DIRECTIONS if coarse else 1):
-        step = h * rng.uniform(0.1, 1.0, x.size)
-        step = np.where(both_sides & (rng.random(x.size) < 0.5), -step, step)
-        _along(found, data, x + step, np.where(both_sides, x - step, x), bending, cleared)
+        step = h * (1.0 - 0.9 * rng.random(h.size))
+        below = plan.x
+        if both_sides.any():
+            step = np.where(both_sides & (rng.random(h.size) < 0.5), -step, step)
+            below = plan.x - both_sides * step
+        _along(found, data, plan.x + step, below, bending, cleared)
 
 
 def _along(found: Compressed, data: Float, above: Float, below: Float, bending: float, cleared: Mask) -> None:
     """Whether fun changes from below to above as the matrix says; rows that were in doubt for nothing are cleared."""
     structure, x = found.structure, found.plan.x
-    ends = [(to, found.f0() if np.array_equal(to, x) else found.value(to.copy())) for to in (below, above)]
-    f_below, f_above = (value for _, value in ends)
+    f_below = found.f0() if below is x else found.value(below.copy())
+    f_above = found.value(above.copy())
     predicted, size, rounding = sums = np.zeros((3, structure.shape[0]))
     if data.size:
         kernels().along(structure.row_begin, structure.columns, data, above - below, x, sums)
@@ -83,18 +84,20 @@ def _along(found: Compressed, data: Float, above: Float, below: Float, bending: 
         # Of fun's values, and of x before anything is done with it.
         rounding += np.maximum(np.abs(f_above), np.abs(f_below))
         rounding *= ROUNDING * found.eps
-        allowed = rounding * np.sqrt(1 + np.diff(structure.row_begin)) + bending * size
+        size *= bending
         off = np.abs(f_above - f_below - predicted)
-        doubtful = np.flatnonzero((off > allowed) & ~cleared)
-        if not doubtful.size:
-            return
-        doubtful = doubtful[np.argsort(-off[doubtful] / allowed[doubtful], kind="stable")]
+        doubtful = np.flatnonzero((off > rounding + size) & ~cleared)  # few
+        length = structure.row_begin[doubtful + 1] - structure.row_begin[doubtful]
+        beyond = off[doubtful] / (rounding[doubtful] * np.sqrt(1 + length) + size[doubtful])
+        doubtful = doubtful[np.argsort(-beyond, kind="stable")[: np.count_nonzero(beyond > 1)]]
+    if not doubtful.size:
+        return
     cleared[doubtful] = True
     if doubtful.size > _ROWS:
         doubtful = _inexplicable(found, above, rounding)
     for i in doubtful[:_ROWS].tolist():
-        for to, value in ends:
-            if to is above or not np.array_equal(to, x):
+        for to, value in ((above, f_above), (below, f_below)):
+            if to is not x:
                 _look(found, i, to, float(value[i]), float(rounding[i]))
 
 
