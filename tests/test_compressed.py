@@ -518,6 +518,26 @@ def test_missing_pairs_that_cancel_are_an_error(n, seed, method, four):
         hessian(fun, x, method=method, sparsity=np.eye(n))
 
 
+@pytest.mark.parametrize("method", ["forward", "central"])
+def test_coarse_rounding_is_no_missing_pair(method):
+    # The second differences are multiples of 1e-13, which |f| does not tell; they are no smaller for shorter steps.
+    S = tridiagonal(8).toarray()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        A, x = np.triu(rng.normal(size=(8, 8)) * S), rng.normal(size=8) * 1e-2
+        hessian(lambda x, A=A: float(np.sin(x) @ A @ np.cos(x)) + 1e3 - 1e3, x, method=method, sparsity=S)
+
+
+def test_no_missing_pair_where_fun_is_not_finite():
+    # x0[0] bends, which raises a doubt; in the closer look others move without it.
+    x = np.array([0.0, 0.0, 1.0, 1.0])
+
+    def fun(x):
+        return np.nan if x[0] == 0 and x[2] != 1 and x[3] != 1 else float(x @ x + 1e4 * x[0] ** 4)
+
+    assert hessian(fun, x, sparsity=np.eye(4)).toarray() == pytest.approx(2 * np.eye(4), abs=1e-2)
+
+
 def test_a_small_missing_pair_among_many_large_ones():
     n = 150
     x, S = np.linspace(-1.0, 1.5, n), tridiagonal(n)
