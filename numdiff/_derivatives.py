@@ -227,10 +227,11 @@ def jacobian(
     Calls, accuracy and sources as in `gradient`. With sparsity, c groups take the place of n components: c order + 1
     calls (forward, backward), c order (central; 1 more with full_output), and for the check 1 or (central) 2, three
     times that where fun computes in float32 or steps are far from the default ones. Where fun bends so much that this
-    tells nothing, one or two more for each row in doubt, up to 61, and 9c where these are more than ten. An entry is
-    missed if along the direction it does not show beside the errors of the others: below 1e-5 (forward) or 1e-7
-    (central) where entries, values and x are of size 1; 0.1 or 0.01 in float32. Where fun is not finite in a column,
-    that column is differenced by itself. A. Curtis, M. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119.
+    tells nothing, for each direction one or two more for each row in doubt, up to 20 (101 if fun is noisy), and 9c
+    where these are more than ten. An entry is missed if along the direction it does not show beside the errors of the
+    others: below 1e-5 (forward) or 1e-7 (central) where entries, values and x are of size 1; 0.1 or 0.01 in float32.
+    Where fun is not finite in a column, that column is differenced by itself. A. Curtis, M. Powell and J. Reid, J.
+    Inst. Math. Appl. 13 (1974) 117-119.
 
     Examples
     --------

@@ -27,8 +27,7 @@ ROUNDING = 8.0  # rounding errors: what may change in a value though nothing tha
 VARIES = 0.1  # of the scale of x: a fun that bends on it raises no doubt by its truncation error, (h / that)^order, ...
 BENDING_MOST = 1e-3  # ... relative, unless this is smaller
 SMALL = (2.0**-10, 2.0**-11, 2.0**-12, 2.0**-13)  # steps, of the random ones, ...
-APART = 64.0  # ... at which the change is as many times smaller, if it is no noise, ...
-LAST_BITS = 2.0  # ... but for the rounding of values, in rounding errors
+APART = 64.0  # ... at which the change is as many times smaller, if it is no noise
 _COARSE = 1e-4  # of a row, below which entries are not seen: more directions, as two entries may make up for each other
 _DIRECTIONS = 3
 _SPLITS = 8  # of a group: what two of its columns do is not told apart with a chance of 2^-8
@@ -39,8 +38,8 @@ def check(found: Compressed, data: Float) -> None:
     """A ValueError where the structure is seen to miss an entry.
 
     Calls of fun: 1 where f0 is known and all steps are one-sided, else 2; three times as many where rounding or long
-    steps leave much unseen. In doubt, one or two for each row in doubt, at most 51 (one-sided) or 61 for each
-    direction, and 9 for each group where more than ten rows are in doubt.
+    steps leave much unseen. In doubt, one or two for each row in doubt, with noise at most 51 (one-sided) or 101 for
+    each direction, and 9 for each group where more than ten rows are in doubt.
     """
     plan, h = found.plan, found.plan.h
     if plan.not_free is not None or not found.finite:
@@ -117,8 +116,7 @@ def _look(found: Compressed, i: int, to: Float, f_to: float, rounding: float) ->
 
     whole = abs(f_to - f_start)
     # Noise in fun's values is no smaller for shorter steps.
-    noise = max(whole / APART, LAST_BITS * found.eps * abs(f_start))
-    if whole <= rounding or any(change(others, part) > noise for part in SMALL):
+    if whole <= rounding or any(change(others, part) > whole / APART for part in SMALL):
         return
     while others.size > 1:
         halves = np.array_split(others, 2)

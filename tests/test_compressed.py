@@ -297,6 +297,28 @@ def test_a_false_doubt_is_cleared(counted):
         assert fun.nfev <= 3 + (31 if n == 5 else 9)
 
 
+def test_a_doubt_is_cleared_once(counted):
+    # Three directions, as the steps are long; each row is looked at by itself in the first that raises a doubt.
+    for method, calls in (("forward", 2 + 3 + 5), ("central", 2 + 6 + 10)):
+        fun = counted(lambda x: x**2 + x**3)
+        jacobian(fun, np.zeros(5), method=method, sparsity=np.eye(5), abs_step=0.01)
+        assert fun.nfev == calls
+
+
+def test_noise_is_no_missing_entry():
+    for n, noise, seed in [(n, noise, seed) for n in (4, 30) for noise in (1e-12, 1e-10, 1e-8) for seed in range(5)]:
+        rng = np.random.default_rng(seed)
+        A = rng.normal(size=(n, n)) * (rng.random((n, n)) < 2 / n) + np.eye(n)
+        jacobian(lambda x, A=A, n=n: A @ x**2 * (1 + noise * rng.normal(size=n)), rng.normal(size=n), sparsity=A)  # noqa: B023
+
+
+@pytest.mark.parametrize("bend", [np.minimum, np.maximum])
+def test_a_missing_entry_that_shows_on_one_side_only(bend):
+    for k in range(1, 7):
+        with pytest.raises(ValueError, match=rf"value 0 of `fun` changes with x0\[{k}\]"):
+            jacobian(lambda x, k=k: x + np.eye(7)[0] * bend(x[k], 0.0), np.zeros(7), sparsity=np.eye(7))
+
+
 @pytest.mark.parametrize("method", ["forward", "central"])
 def test_a_missing_entry_among_false_doubts(method):
     # Every row is in doubt, and without a check of its own the missing entry would be taken for one more parabola.
