@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _difference
 from ._function import describe
 from ._kernels_py import LARGEST_FIRST, SMALLEST_LAST
-from ._sparse import is_sparse
+from ._sparse import is_sparse, stored_entries
 
 Integers = NDArray[np.intp]
 
@@ -71,14 +71,7 @@ def as_structure(S: Any, name: str = "S") -> Structure:
     if is_sparse(S):
         if S.ndim != 2:
             raise ValueError(f"`{name}` must be a matrix; it has {S.ndim} dimensions")
-        if S.format in ("csr", "csc"):
-            _check_indices(S, name)
-        matrix = S.tocsr()
-        if not (matrix.has_canonical_format and np.count_nonzero(matrix.data) == matrix.nnz):
-            if matrix is S:
-                matrix = S.copy()
-            matrix.sum_duplicates()
-            matrix.eliminate_zeros()
+        matrix = stored_entries(S, name).tocsr()
         return Structure(matrix.shape, matrix.indptr.astype(np.intp), matrix.indices.astype(np.intp), matrix)
     array = np.asarray(S)
     if array.dtype.kind not in "biuf":
@@ -87,14 +80,6 @@ def as_structure(S: Any, name: str = "S") -> Structure:
         raise ValueError(f"`{name}` must be a matrix; it has {array.ndim} dimensions")
     rows, columns = np.nonzero(array)
     return Structure(array.shape, np.searchsorted(rows, np.arange(len(array) + 1)), np.ascontiguousarray(columns))
-
-
-def _check_indices(S: Any, name: str) -> None:
-    """SciPy and the kernels follow the indices wherever they lead."""
-    begin, members, limit = S.indptr, S.indices, S.shape[S.format == "csr"]
-    good = begin[0] == 0 and begin[-1] == members.size and bool((begin[1:] >= begin[:-1]).all())
-    if not (good and (not members.size or (members.min() >= 0 and members.max() < limit))):
-        raise ValueError(f"`{name}` is a damaged sparse array: its indices lead out of it")
 
 
 def color_columns(S: ArrayLike, *, order: str = "best", symmetric: bool = False) -> Integers:

@@ -6,6 +6,7 @@ Source: A. Curtis, M. J. D. Powell and J. Reid, J. Inst. Math. Appl. 13 (1974) 1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -148,18 +149,20 @@ class Compressed:
                 self.f0()
         if self.plan.flags is not None:
             self.flags = self.plan.flags[self.structure.columns]
-            if self.symmetric:
-                self.flags |= self.plan.flags[self.structure.rows]
         elif with_error:
             self.flags = np.zeros(self.structure.columns.size, np.intp)
         self.error = np.full(self.structure.columns.size if with_error else 0, np.nan)
-        data = self.by_groups(self.groups, first, with_error)
-        self._mend(data)
+        known = self._alone(self.groups)
+        data = self._by_groups(self.groups, first, with_error)
+        if self.symmetric:
+            return self._fold(data, self._mend_pairs(data, known))
+        wanting = self._wanting(data)
+        if wanting is not None:
+            self._mend(data, wanting)
         return data
 
-    def by_groups(self, groups: Integers, first: Any = None, with_error: bool = False) -> Float:
+    def _by_groups(self, groups: Integers, first: Any, with_error: bool) -> Float:
         """The entries by the differences of these groups; nan where the bounds leave no room."""
-        alone = self._alone(groups)
         data = np.empty(self.structure.columns.size)
         self.finite = self.plan.not_free is None
         if not self.finite:
@@ -176,8 +179,6 @@ class Compressed:
                     first = None
             if data.size:
                 self._combine(groups, begin, values, data, with_error)
-        if self.symmetric:
-            data = self._fold(data, alone)
         return data
 
     def _combine(self, groups: Integers, begin: int, values: Float, data: Float, with_error: bool) -> None:
@@ -227,7 +228,7 @@ class Compressed:
         alone = np.ones(columns.size, bool)
         if (self.given or self.symmetric) and columns.size:
             shared = kernels().entries_alone(structure.row_begin, columns, groups, alone)
-            told = alone | alone[self._mirror()] if self.symmetric and shared else alone
+            told = alone | alone[self._mirror] if self.symmetric and shared else alone
             if shared and not told.all():
                 k = int(np.flatnonzero(~told)[0])
                 i, group = structure.rows[k], groups[columns[k]]
@@ -238,23 +239,36 @@ class Compressed:
                 )
         return alone
 
+    @cached_property
     def _mirror(self) -> Integers:
         """Of each entry (i, j) of a symmetric structure, the position of (j, i)."""
         return np.argsort(self.structure.columns, kind="stable")
 
-    def _fold(self, data: Float, alone: Mask) -> Float:
-        """The symmetric part, from those of each pair of entries that are alone."""
-        other = self._mirror()
-        if self.plan.not_free is not None:  # nan in both
-            data[self.plan.not_free[self.structure.rows]] = np.nan
-        return np.where(alone & alone[other], 0.5 * (data + data[other]), np.where(alone, data, data[other]))
+    def _fold(self, data: Float, good: Mask) -> Float:
+        """The symmetric part: of each pair of entries the good one, or the mean of two; so the errors."""
+        other = self._mirror
+        mean = good == good[other]
 
-    def _mend(self, data: Float) -> None:
-        """The columns with entries that are not finite, or suspect at an end of a domain: again, each by itself."""
+        def of_pairs(entries: Float) -> Float:
+            return np.where(mean, 0.5 * (entries + entries[other]), np.where(good, entries, entries[other]))
+
+        if self.plan.not_free is not None:  # nan in both
+            for entries in (data, self.error) if self.error.size else (data,):
+                entries[self.plan.not_free[self.structure.rows]] = np.nan
+        if self.error.size:
+            # Only a wrong jac, or an error of the differences, is not symmetric.
+            unlike = np.where(mean, 0.5 * np.abs(data - data[other]), 0.0)
+            self.error = np.maximum(of_pairs(self.error), unlike)
+        if isinstance(self.flags, np.ndarray):
+            self.flags = self.flags | self.flags[other]
+        return of_pairs(data)
+
+    def _wanting(self, data: Float) -> Mask | None:
+        """The entries that are not finite, or suspect at an end of a domain, though there is room for a step."""
         plan, columns = self.plan, self.structure.columns
         near = near_an_end(plan)
         if near is None and self.finite:
-            return
+            return None
         wanting = ~np.isfinite(data)
         wanting &= plan.free[columns]
         if near is not None and self.run.f0 is not None:
@@ -262,8 +276,24 @@ class Compressed:
             with np.errstate(all="ignore"):
                 change = np.abs(data * (width * plan.h)[columns])
                 wanting |= near[columns] & (change > 1e-3 * np.maximum(np.abs(self.f0())[self.structure.rows], change))
-        if not wanting.any():
-            return
+        return wanting if wanting.any() else None
+
+    def _mend_pairs(self, data: Float, known: Mask) -> Mask:
+        """Mend what is wanting in both of a pair; the entries that are good then, and no worse than the mirrored."""
+        wanting, near, other = self._wanting(data), near_an_end(self.plan), self._mirror
+        good = known if wanting is None else known & ~wanting
+        if wanting is not None:
+            todo = known & wanting & ~good[other] & self.plan.free[self.structure.rows]
+            if todo.any():
+                self._mend(data, todo)
+                good |= todo & np.isfinite(data)
+        if near is not None:
+            good &= ~(near[self.structure.columns] & ~near[self.structure.rows] & good[other])
+        return good
+
+    def _mend(self, data: Float, wanting: Mask) -> None:
+        """The columns of these entries again, each by itself."""
+        columns = self.structure.columns
         todo = np.unique(columns[wanting])
         self.flags = np.zeros(columns.size, np.intp) | self.flags
         size = max(1, _AT_ONCE // self.structure.shape[0])
@@ -281,5 +311,3 @@ class Compressed:
             for own, new in ((self.error, found.error), (self.flags, found.flags)):
                 if new is not None and own.size:
                     own[here] = new[at]
-        if self.symmetric:
-            data[:] = 0.5 * (data + data[self._mirror()])

@@ -205,7 +205,7 @@ def jacobian(
         fun(x0), if known.
     sparsity : sparse array or array_like of shape (m, n), or (structure, groups), optional
         Where the Jacobian has entries: the nonzeros. Columns that share no row are differenced together; groups are
-        integers from 0 up, one for each column, as `color_columns` makes them. For methods forward, backward and
+        integers from 0 to n - 1, one for each column, as `color_columns` makes them. For methods forward, backward and
         central, without indices, noise and workers. Needs SciPy.
     check_sparsity : bool
         With sparsity: difference fun along a random direction, too, and see whether the Jacobian says the same.
@@ -225,11 +225,13 @@ def jacobian(
     Notes
     -----
     Calls, accuracy and sources as in `gradient`. With sparsity, c groups take the place of n components: c order + 1
-    calls (forward, backward), c order (central; 1 more with full_output), and for the check 1 or (central) 2, up to 31
-    and 9c more where fun bends so much that it tells nothing. An entry is missed if along one
-    direction it does not show beside the others of its row: below 1e-6 (forward) or 1e-8 (central) of them, or
-    rounding. Where fun is not finite in a column, that column is differenced by itself. A. Curtis, M. Powell and
-    J. Reid, J. Inst. Math. Appl. 13 (1974) 117-119.
+    calls (forward, backward), c order (central; 1 more with full_output), and for the check 1 or (central) 2, three
+    times that where fun computes in float32 or steps are far from the default ones. Where fun bends so much that this
+    tells nothing, for each direction one or two more for each row in doubt, up to 20 (101 if fun is noisy), and 9c
+    where these are more than ten. An entry is missed if along the direction it does not show beside the errors of the
+    others: below 1e-5 (forward) or 1e-7 (central) where entries, values and x are of size 1; 0.1 or 0.01 in float32.
+    Where fun is not finite in a column, that column is differenced by itself. A. Curtis, M. Powell and J. Reid, J.
+    Inst. Math. Appl. 13 (1974) 117-119.
 
     Examples
     --------

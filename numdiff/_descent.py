@@ -192,13 +192,13 @@ def _descend(
     x[...] = objective.x0  # moved into the bounds by rounding
     bounds = objective.limits or (None, None)
     while True:
-        g, before, seen = np.empty(shape), np.empty(x.size), np.empty(x.size)
-        best = (np.empty(x.size), np.empty(x.size)) if with_values else (None, None)
+        g, before, seen, best = np.empty(shape), np.empty(x.size), np.empty(x.size), np.empty(x.size)
+        best_g = np.empty(x.size) if with_values else None
         v = np.zeros(x.size) if rule[1] else None
         status, found, value, _, nit, more_nfev, more_njev = _difference.kernels.descend(
             objective.value, objective.gradient, objective.args, objective.values, objective.gradients,
             objective.x0, x, fixed, rule, v, bounds, stops, line_search, with_values, objective.error,
-            (g.reshape(-1), before, seen, *best), observer.function, observer.interval, objective.differences,
+            (g.reshape(-1), before, seen, best, best_g), observer.function, observer.interval, objective.differences,
         )  # fmt: skip
         nfev, njev = nfev + more_nfev, njev + more_njev
         if status != WRITTEN:

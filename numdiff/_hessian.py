@@ -119,8 +119,9 @@ def hessian(
     Notes
     -----
     With sparsity, for p pairs i < j of it and c groups: 2n + 2p + 1 calls of fun (central), 2n + p + 1 (forward); c + 1
-    (forward) or 2c calls of jac; and for the check 1 to 3 more, and up to 360 where fun bends so much that it tells
-    nothing. Otherwise:
+    (forward) or 2c calls of jac, and more for the check as in `jacobian`. From values the check costs 6, or 9 at
+    bounds, and 3n, or 30 (s + 2) for n above 40 and s entries in a row, where fun bends so much that it tells nothing.
+    Otherwise:
     Calls of fun, for n free variables: n^2 + n + 1 (central), n (n + 1) / 2 + n + 1 (forward), at most 4 (n^2 + n) + 1
     (richardson); one less with f0. Of jac: 2n, n + 1, and for richardson those of `jacobian`. More only where something
     is wrong: where fun is not finite at a point or seems to end near x0 (smaller steps are tried, then one side, then

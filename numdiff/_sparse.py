@@ -34,6 +34,43 @@ def is_sparse(array: Any) -> bool:
     return module is not None and bool(module.issparse(array))
 
 
+def stored_entries(S: Any, name: str) -> Any:
+    """The nonzeros of a sparse matrix as csr or csc, sorted and each once: S itself, if it is so, else a copy."""
+    S = _undamaged(S, name)
+    if S.format not in ("csr", "csc"):
+        S = S.astype(bool).tocsr()  # which adds up what is stored twice: 1 and -1 are no entry less
+    if S.indices.size > S.indptr[-1] or S.data.size > S.indptr[-1]:
+        S = S.copy()
+        S.prune()
+    if not (S.has_canonical_format and np.count_nonzero(S.data) == S.nnz):
+        S = S.astype(bool)
+        S.sum_duplicates()
+        S.eliminate_zeros()
+    return S
+
+
+def _undamaged(S: Any, name: str) -> Any:
+    """S with arrays of indices, checked: SciPy and the kernels follow them wherever they lead."""
+    if S.format in ("lil", "dok", "dia"):
+        S = S.tocsr()
+
+    def within(members: Any, limit: int) -> bool:
+        return not members.size or bool(members.min() >= 0 and members.max() < limit)
+
+    if S.format == "coo":
+        good = S.row.size == S.col.size == S.data.size and within(S.row, S.shape[0]) and within(S.col, S.shape[1])
+    else:
+        size, limit = S.shape[::-1] if S.format == "csc" else S.shape
+        if S.format == "bsr":
+            size, limit = size // S.blocksize[0], limit // S.blocksize[1]
+        begin = S.indptr
+        good = begin.size == size + 1 and begin[0] == 0 and bool((begin[1:] >= begin[:-1]).all())
+        good = good and begin[-1] <= min(S.indices.size, len(S.data)) and within(S.indices[: begin[-1]], limit)
+    if not good:
+        raise ValueError(f"`{name}` is a damaged sparse array: its indices lead out of it")
+    return S
+
+
 def group_columns(A: ArrayLike, order: ArrayLike | None = 0) -> NDArray[np.int64]:
     """Group the columns of a matrix so that no two of a group have a nonzero in the same row.
 
@@ -71,7 +108,7 @@ def group_columns(A: ArrayLike, order: ArrayLike | None = 0) -> NDArray[np.int64
         sparse: Any = A
         if sparse.ndim != 2:
             raise ValueError("`A` must be 2-dimensional.")
-        columns = sparse.tocsc()
+        columns = _undamaged(sparse, "A").tocsc()
         m, n = columns.shape
         indptr, indices = columns.indptr, columns.indices
     else:
@@ -125,8 +162,11 @@ def split_pair(sparsity: Any) -> tuple[Any, Any]:
 
 def as_groups(groups: Any, n: int) -> NDArray[np.intp]:
     groups = np.atleast_1d(groups)
-    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and groups.min() < 0):
-        raise ValueError(f"`sparsity`: groups must be {n} integers from 0 up, one for each column; they are {groups!r}")
+    # Before the cast, which makes negative numbers of large ones; each group costs evaluations, also an empty one.
+    if groups.shape != (n,) or groups.dtype.kind not in "iu" or (n and not 0 <= groups.min() <= groups.max() < n):
+        raise ValueError(
+            f"`sparsity`: groups must be {n} integers from 0 to {n - 1}, one for each column; they are {groups!r}"
+        )
     return groups.astype(np.intp)  # type: ignore[no-any-return]
 
 
@@ -141,9 +181,9 @@ def structure_and_groups(sparsity: Any, m: int, n: int) -> tuple[Any, NDArray[np
         structure = np.atleast_2d(structure)
     if structure.shape != (m, n):
         raise ValueError(f"`sparsity` must be a structure of the Jacobian's shape, {(m, n)}; it has {structure.shape}")
-    structure = sparse.csc_array(structure, copy=True)
-    structure.sum_duplicates()
-    structure.eliminate_zeros()
+    if is_sparse(structure):
+        structure = stored_entries(structure, "sparsity")
+    structure = sparse.csc_array(structure)
     return structure, as_groups(group_columns(structure) if groups is None else groups, n), kind
 
 

@@ -40,14 +40,19 @@ static inline double sum_of_squares(const nd_descent *d, const double *g, double
     return sum_lanes(sums);
 }
 
-double nd_gradient_norm(const nd_descent *descent, const double *g)
+/* The norm, from the sum of the squares where that is good enough. */
+static double root(const nd_descent *d, const double *g, double sum)
 {
-    double sum = sum_of_squares(descent, g, 1.0);
     if (sum >= TINY && isfinite(sum)) {
         return sqrt(sum);
     }
     double scale = sum < TINY ? 0x1p600 : 0x1p-600;
-    return sqrt(sum_of_squares(descent, g, scale)) / scale;
+    return sqrt(sum_of_squares(d, g, scale)) / scale;
+}
+
+double nd_gradient_norm(const nd_descent *descent, const double *g)
+{
+    return root(descent, g, sum_of_squares(descent, g, 1.0));
 }
 
 /* sum g (from - to) */
@@ -71,17 +76,32 @@ static double clipped(const nd_descent *d, ptrdiff_t i, double x)
     return x < d->lb[i] ? d->lb[i] : x > d->ub[i] ? d->ub[i] : x;
 }
 
+/* before = x, and a step without momentum and bounds. Returns the sum of the squares of g, from the same pass over
+ * memory; a line of it at once, as stores that change between two arrays are slow. */
+static double plain_step(ptrdiff_t n, double rate, const double *restrict g, double *restrict x,
+                         double *restrict before)
+{
+    double sums[LANES] = {0.0};
+    ptrdiff_t whole = n - n % LANES;
+    for (ptrdiff_t i = 0; i < n; i += LANES) {
+        ptrdiff_t line = i < whole ? LANES : n - i; /* so that the compiler knows the usual one */
+        for (ptrdiff_t j = 0; j < line; j++) {
+            double from = x[i + j], slope = g[i + j];
+            sums[j] += slope * slope;
+            before[i + j] = from;
+            x[i + j] = from - rate * slope;
+        }
+    }
+    return sum_lanes(sums);
+}
+
 void nd_step(const nd_descent *descent, const double *g)
 {
     const nd_descent *d = descent;
     double rate = d->learning_rate, momentum = d->momentum;
     double *x = d->x, *before = d->before, *v = d->v;
     if (v == NULL && d->lb == NULL) {
-        for (ptrdiff_t i = 0; i < d->n; i++) {
-            double from = x[i];
-            before[i] = from;
-            x[i] = from - rate * g[i];
-        }
+        plain_step(d->n, rate, g, x, before);
         return;
     }
     for (ptrdiff_t i = 0; i < d->n; i++) {
@@ -200,6 +220,12 @@ static int leaps(const nd_descent *d, double last_fx, double last_norm)
            promised(d->n, d->slope, d->before, d->x) < 0.0;
 }
 
+/* Whether nothing looks at x between the gradient there and a step without momentum and bounds. */
+static int steps_ahead(const nd_descent *d)
+{
+    return d->v == NULL && d->lb == NULL && d->observer == NULL && !d->values && d->xtol == 0.0;
+}
+
 /* Why to end at this point, which is finite; -1: go on. */
 static int ended(const nd_descent *d, double last_fx, double last_norm, double far, double first_norm)
 {
@@ -230,14 +256,18 @@ int nd_descend(nd_descent *descent)
     size_t size = (size_t)d->n * sizeof(double);
     double size_of_x0 = norm(d->n, d->x), far = ND_FAR * (size_of_x0 > 1.0 ? size_of_x0 : 1.0);
     double first_norm = 0.0, last_fx = 0.0, last_norm = 0.0, best_fx = INFINITY;
-    int end = -1, searched = 0;
+    int end = -1, searched = 0, ahead = steps_ahead(d);
 
     for (;;) {
         int status = evaluate_both(d, searched);
         if (status != ND_OK) {
             return status;
         }
-        d->norm = nd_gradient_norm(d, d->slope);
+        if (ahead) { /* to be taken back at an end: `before` is still needed where the gradient is not finite */
+            d->norm = root(d, d->slope, plain_step(d->n, d->learning_rate, d->slope, d->x, d->best));
+        } else {
+            d->norm = nd_gradient_norm(d, d->slope);
+        }
         if (!isfinite(d->norm) || (d->values && !isfinite(d->fx))) {
             end = ND_NOT_FINITE;
             if (d->nit > 0) {
@@ -264,11 +294,18 @@ int nd_descend(nd_descent *descent)
             memcpy(d->best_g, d->slope, size);
         }
         if (end >= 0) {
+            if (ahead) {
+                memcpy(d->x, d->best, size);
+            }
             break;
         }
         last_fx = d->fx;
         last_norm = d->norm;
-        if (d->line_search) {
+        if (ahead) {
+            double *last = d->before;
+            d->before = d->best;
+            d->best = last;
+        } else if (d->line_search) {
             status = search_line(d);
             if (status < 0) {
                 return status;

@@ -380,7 +380,8 @@ typedef struct nd_descent {
     double *slope;             /* in between, where the gradient at x is: g, or where the objective has it */
     double *before;            /* workspace, n: the point before x */
     double *seen;              /* workspace, n: what x was before a call */
-    double *best, *best_g;     /* workspace, n each; NULL without values */
+    double *best;              /* workspace, n: the best point; without values x, while a step may be taken back */
+    double *best_g;            /* workspace, n; NULL without values */
     double fx, norm;           /* at x; norm is that of the gradient less the components that push against a bound */
     ptrdiff_t nit, nfev, njev; /* 0 on entry */
 } nd_descent;

@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as stn
 from scipy import sparse
 from scipy.optimize._numdiff import group_columns
 
-from numdiff import color_columns
+import numdiff
+from numdiff import approx_derivative, color_columns, jacobian
 
 ORDERS = ("best", "natural", "largest-first", "smallest-last", "saturation")
 KINDS = (0, 1)
@@ -187,13 +188,56 @@ def test_the_door_does_not_follow_a_damaged_structure():
         c.color_columns(*good, np.array([0, 2]), False, colors)
 
 
-def test_a_damaged_sparse_array_is_an_error():
-    for name, at, value in (("indices", 1, 7), ("indices", 1, -1), ("indptr", 1, 3), ("indptr", 0, 1)):
-        for kind in (sparse.csr_array, sparse.csc_array):
-            damaged = kind(np.eye(3))
-            getattr(damaged, name)[at] = value
-            with pytest.raises(ValueError, match="`S` is a damaged sparse array"):
-                color_columns(damaged)
+@pytest.mark.parametrize("far", [7, -1, 99_999_999])
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [(kind, lambda S, far: S.indices.__setitem__(1, far)) for kind in (sparse.csr_array, sparse.csc_matrix)]
+    + [(kind, lambda S, far: S.indptr.__setitem__(1, far)) for kind in (sparse.csr_array, sparse.csc_array)]
+    + [(kind, lambda S, far: S.indptr.__setitem__(0, far)) for kind in (sparse.csr_array, sparse.bsr_array)]
+    + [(sparse.csr_array, lambda S, far: setattr(S, "data", S.data[:2]))]
+    + [(kind, lambda S, far, k=k: (S.row, S.col)[k].__setitem__(1, far))
+       for kind in (sparse.coo_array, sparse.coo_matrix) for k in (0, 1)]
+    + [(sparse.bsr_array, lambda S, far: S.indices.__setitem__(1, far))]
+    + [(sparse.lil_array, lambda S, far: S.rows[1].__setitem__(0, far))],
+)  # fmt: skip
+def test_a_damaged_sparse_array_is_an_error(kind, damage, far):
+    # SciPy would follow the indices out of its arrays.
+    S = kind(np.eye(4))
+    damage(S, far)
+    for name, call in (
+        ("S", lambda: color_columns(S)),
+        ("A", lambda: numdiff.group_columns(S)),
+        ("sparsity", lambda: jacobian(np.sin, np.ones(4), sparsity=S)),
+        ("sparsity", lambda: approx_derivative(np.sin, np.ones(4), sparsity=(S, np.arange(4)))),
+    ):
+        with pytest.raises(ValueError, match=f"`{name}` is a damaged sparse array"):
+            call()
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_array, sparse.csr_matrix])
+def test_room_to_spare_is_no_damage(kind):
+    S = kind(np.eye(3) + np.eye(3, k=1))
+    S.indices, S.data = (np.append(array, array[:2]) for array in (S.indices, S.data))
+    found = jacobian(lambda x: x**2 + np.append(x[1:], 0.0), np.ones(3), sparsity=S)
+    assert found.toarray() == pytest.approx(2 * np.eye(3) + np.eye(3, k=1))
+    assert color_columns(S).tolist() == [0, 1, 0]
+    assert S.data.size == 7
+
+
+@pytest.mark.parametrize("kind", [sparse.coo_array, sparse.coo_matrix, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize("data", [np.array([128, 128, 1], np.uint8), np.array([1.0, -1.0, 1.0]), np.ones(3, bool)])
+def test_what_is_stored_twice_is_an_entry_whatever_its_sum(kind, data):
+    if kind in (sparse.coo_array, sparse.coo_matrix):
+        S = kind((data, ([0, 0, 1], [0, 0, 0])), shape=(2, 2))
+    else:
+        S = kind((data, [0, 0, 0] if kind is sparse.csr_array else [0, 0, 1], [0, 2, 3] if kind is sparse.csr_array
+                  else [0, 3, 3]), shape=(2, 2))  # fmt: skip
+    fun = lambda x: x[0] ** np.array([2.0, 3.0])  # noqa: E731
+    for derivative in (jacobian, approx_derivative):
+        found = derivative(fun, np.ones(2), sparsity=S)
+        assert found.nnz == 2
+        assert found.toarray() == pytest.approx(np.array([[2, 0], [3, 0]]), abs=1e-6)
+    assert S.nnz == 3
 
 
 def test_dense_structures_need_no_scipy():

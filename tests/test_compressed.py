@@ -75,6 +75,98 @@ def test_a_missing_entry_is_an_error(structure, points, method, data):
         jacobian(fun, x, method=method, sparsity=less)
 
 
+@given(
+    st.integers(4, 12),
+    st.integers(0, 1000),
+    st.sampled_from(["forward", "backward", "central"]),
+    st.sampled_from(["own", "one", "jac"]),
+)
+def test_missing_entries_that_cancel_are_an_error(n, seed, method, groups):
+    # Where all variables move by the same step, as the derivative's are, row i does not change with j and k.
+    rng = np.random.default_rng(seed)
+    i, j, k = rng.choice(n, 3, replace=False)
+    size, x, A = rng.choice([1e-3, 1.0, 35.0]), rng.uniform(0.5, 0.9, n), np.diag(rng.uniform(1.0, 2.0, n))
+    A[i, j], A[i, k] = size, -size
+    if groups == "jac":
+        A[j, i], A[k, i] = size, -size
+        with pytest.raises(ValueError, match=r"`sparsity` misses an entry: component \d+ of `jac`"):
+            hessian(None, x, jac=lambda x: A @ x, method=method.replace("back", "for"), sparsity=np.eye(n))
+        return
+    sparsity = np.eye(n) if groups == "one" else (np.eye(n), np.arange(n))
+    with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[({j}|{k})\]"):
+        jacobian(lambda x: A @ x, x, method=method, sparsity=sparsity)
+
+
+@pytest.mark.parametrize("method", ["forward", "central"])
+def test_differences_of_neighbours_that_are_missing(method):
+    # The realistic case: advection on a periodic grid, with a structure that misses one axis.
+    n = 12
+
+    def advection(u):
+        u = u.reshape(n, n)
+        return (u * sum(np.roll(u, -1, axis) - np.roll(u, 1, axis) for axis in (0, 1))).ravel()
+
+    ring = np.eye(n) + np.roll(np.eye(n), 1, 0) + np.roll(np.eye(n), -1, 0)
+    u = np.random.default_rng(0).uniform(0.5, 1.0, n * n)
+    with pytest.raises(ValueError, match="`sparsity` misses an entry: value"):
+        jacobian(advection, u, method=method, sparsity=np.kron(np.eye(n), ring))
+    both = np.kron(np.eye(n), ring) + np.kron(ring, np.eye(n))
+    assert jacobian(advection, u, method=method, sparsity=both).nnz == 5 * n * n
+    with pytest.raises(ValueError, match="misses an entry: value"):
+        jacobian(
+            lambda x: np.roll(x, -1) - np.roll(x, 1), np.linspace(0.1, 0.9, 20), method=method, sparsity=np.eye(20)
+        )
+
+
+@pytest.mark.parametrize(
+    ("limit", "options", "dtype"),
+    [
+        (1e-7, {}, np.float64),
+        (1e-5, {"method": "forward"}, np.float64),
+        (0.01, {}, np.float32),
+        (0.1, {"method": "forward"}, np.float32),
+        (1e-3, {"abs_step": 0.1}, np.float64),
+        (0.01, {"abs_step": 1e-12}, np.float64),
+    ],
+    ids=str,
+)
+def test_ten_times_the_limits_in_the_docs(limit, options, dtype):
+    n, S = 30, tridiagonal(30).toarray()
+    for size in (10 * limit, 1000 * limit):
+        for seed in range(20):
+            rng = np.random.default_rng(seed)
+            A, x = rng.uniform(0.5, 1.0, (n, n)) * S, rng.uniform(0.3, 1.0, n)
+            i, j = rng.permutation(np.argwhere(S == 0))[0]
+            A[i, j] = size
+            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[{j}\]"):
+                jacobian(lambda x, A=A: (A @ x).astype(dtype), x, sparsity=S, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "check"),
+    [
+        ({}, 2),
+        ({"method": "forward"}, 1),
+        ({"order": 4}, 2),
+        ({"method": "backward", "order": 2}, 1),
+        ({"bounds": 1}, 1),
+    ],
+    ids=str,
+)
+def test_a_smooth_function_raises_no_doubt(counted, options, check):
+    # Also where the order of the entries is not that of the check.
+    x, S = np.linspace(0.5, 1.5, 30), tridiagonal(30)
+    if "bounds" in options:
+        options = {"bounds": (x, np.inf)}
+    for dtype, directions in ((np.float64, 1), (np.float32, 3)):
+        calls = []
+        for checked in (False, True):
+            fun = counted(lambda x: (S @ np.sin(x) + x**2).astype(dtype))  # noqa: B023
+            jacobian(fun, x, sparsity=S, check_sparsity=checked, **options)
+            calls.append(fun.nfev)
+        assert calls[1] - calls[0] == check * directions
+
+
 def test_tridiagonal_jacobian_in_four_evaluations(counted):
     x = np.linspace(0.0, 1.0, 1000)
     for options, calls in (
@@ -149,7 +241,10 @@ def test_empty_rows_and_columns():
         ("all", {}, TypeError, "`sparsity` must be a sparse or dense matrix"),
         ((np.ones((3, 3)), [0, 0, 1]), {}, ValueError, "columns 0 and 1 are in group 0, but both .* row 0"),
         ((np.eye(3), [0, 1]), {}, ValueError, "groups must be 3 integers"),
-        ((np.eye(3), [0, -1, 1]), {}, ValueError, "groups must be 3 integers from 0 up"),
+        ((np.eye(3), [0, -1, 1]), {}, ValueError, "groups must be 3 integers from 0 to 2"),
+        ((np.eye(3), [0, 0, 3]), {}, ValueError, "`sparsity`: groups must be 3 integers from 0 to 2"),
+        ((np.eye(3), [0, 0, 10**12]), {}, ValueError, "`sparsity`: groups must be 3 integers from 0 to 2"),
+        ((np.eye(3), np.array([0, 0, 2**63], np.uint64)), {}, ValueError, "`sparsity`: groups must be 3 integers"),
         (np.eye(3), {"method": "richardson"}, ValueError, "`method` must be one of 'forward'"),
         (np.eye(3), {"noise": 0.1}, ValueError, "cannot be given with `sparsity`"),
         (np.eye(3), {"indices": [0]}, ValueError, "cannot be given with `sparsity`"),
@@ -202,22 +297,44 @@ def test_a_false_doubt_is_cleared(counted):
         assert fun.nfev <= 3 + (31 if n == 5 else 9)
 
 
+def test_a_doubt_is_cleared_once(counted):
+    # Three directions, as the steps are long; each row is looked at by itself in the first that raises a doubt.
+    for method, calls in (("forward", 2 + 3 + 5), ("central", 2 + 6 + 10)):
+        fun = counted(lambda x: x**2 + x**3)
+        jacobian(fun, np.zeros(5), method=method, sparsity=np.eye(5), abs_step=0.01)
+        assert fun.nfev == calls
+
+
+def test_noise_is_no_missing_entry():
+    for n, noise, seed in [(n, noise, seed) for n in (4, 30) for noise in (1e-12, 1e-10, 1e-8) for seed in range(5)]:
+        rng = np.random.default_rng(seed)
+        A = rng.normal(size=(n, n)) * (rng.random((n, n)) < 2 / n) + np.eye(n)
+        jacobian(lambda x, A=A, n=n: A @ x**2 * (1 + noise * rng.normal(size=n)), rng.normal(size=n), sparsity=A)  # noqa: B023
+
+
+@pytest.mark.parametrize("bend", [np.minimum, np.maximum])
+def test_a_missing_entry_that_shows_on_one_side_only(bend):
+    for k in range(1, 7):
+        with pytest.raises(ValueError, match=rf"value 0 of `fun` changes with x0\[{k}\]"):
+            jacobian(lambda x, k=k: x + np.eye(7)[0] * bend(x[k], 0.0), np.zeros(7), sparsity=np.eye(7))
+
+
 @pytest.mark.parametrize("method", ["forward", "central"])
 def test_a_missing_entry_among_false_doubts(method):
     # Every row is in doubt, and without a check of its own the missing entry would be taken for one more parabola.
     for n, reach in ((12, 0), (60, 0), (60, 1), (200, 1)):
         S = np.tri(n, k=reach) - np.tri(n, k=-reach - 1)
         for seed in range(5):
-            i, j = np.random.default_rng(seed).choice(n, 2, replace=False)
-            if S[i, j]:
+            i, j, k = np.random.default_rng(seed).choice(n, 3, replace=False)
+            if S[i, j] or S[i, k]:
                 continue
 
-            def fun(x, i=i, j=j, S=S):
+            def fun(x, i=i, j=j, k=k * (seed % 2), S=S):
                 y = S @ x**2
-                y[i] += x[j]
+                y[i] += x[j] - (x[k] if k else 0.0)
                 return y
 
-            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[{j}\]"):
+            with pytest.raises(ValueError, match=rf"value {i} of `fun` changes with x0\[({j}|{k})\]"):
                 jacobian(fun, np.zeros(n), method=method, sparsity=S)
 
 
@@ -316,11 +433,84 @@ def test_random_structures_give_the_dense_hessian(structure, points, method, bou
     dense = hessian(fun, x, full_output=True, **options)
     assert np.array_equal(found.value.toarray()[structure], dense.value[structure], equal_nan=True)
     assert np.array_equal(found.flag.toarray()[structure], dense.flag[structure])
-    found = hessian(None, x, jac=jac, sparsity=structure, **options).toarray()
-    assert np.array_equal(found, found.T, equal_nan=True)
+    found = hessian(None, x, jac=jac, sparsity=structure, full_output=True, **options)
+    value, error, flags = (part.toarray() for part in (found.value, found.error, found.flag))
+    assert np.array_equal(value, value.T, equal_nan=True)
+    assert np.array_equal(error, error.T, equal_nan=True)
     tolerance = 1e-6 if method == "forward" or limits is not None else 1e-8
-    dense = hessian(None, x, jac=jac, **options)
-    assert np.allclose(found[structure], dense[structure], atol=tolerance, equal_nan=True)
+    dense = hessian(None, x, jac=jac, full_output=True, **options)
+    assert np.allclose(value[structure], dense.value[structure], atol=tolerance, equal_nan=True)
+    assert np.array_equal(flags[structure], dense.flag[structure])
+    assert np.array_equal(np.isnan(error[structure]), np.isnan(value[structure]))
+
+
+@given(symmetric, st.integers(0, 10**6), st.sampled_from(["forward", "central"]))
+def test_hessians_with_jac_at_bounds_and_ends_of_domains(structure, seed, method):
+    # Fixed variables, points next to 0, and a row that is not finite: no nan without a flag that tells why, and
+    # otherwise what the dense Hessian has, or better.
+    rng = np.random.default_rng(seed)
+    n = len(structure)
+    A = rng.normal(size=(n, n)) * structure
+    A += A.T
+    x = np.abs(rng.normal(size=n)) * 10.0 ** rng.integers(-8, 1, n)
+    fixed = rng.random(n) < 0.2
+    bounds = np.where(fixed, x, -9.0), np.where(fixed, x, 9.0)
+    lost = rng.integers(0, 3 * n)
+
+    def jac(x):  # of the sum of A_ij sqrt(x_i x_j) / 2
+        g = np.array([A[i, structure[i]] @ np.sqrt(x[structure[i]]) for i in range(n)]) / (2 * np.sqrt(x))
+        g[lost : lost + 1] = np.nan
+        return g
+
+    with np.errstate(all="ignore"):
+        dense = hessian(None, x, jac=jac, method=method, bounds=bounds, full_output=True)
+        found = hessian(None, x, jac=jac, method=method, bounds=bounds, sparsity=structure, full_output=True)
+        exact = A / (4 * np.sqrt(np.outer(x, x)))
+    value, flags = found.value.toarray(), found.flag.toarray()
+    nan = np.isnan(value) & structure
+    assert (flags[nan] & (Flag.fixed | Flag.nonfinite) != 0).all()
+    assert not (nan & ~np.isnan(dense.value)).any()
+    assert np.array_equal((flags & Flag.fixed != 0)[structure], (fixed | fixed[:, None])[structure])
+    wrong, dense_wrong = (np.abs(part - exact) > limit * np.abs(exact) for part, limit in
+                          ((value, 1e-2), (dense.value, 1e-3)))  # fmt: skip
+    here = structure & ~np.eye(n, dtype=bool) & ~np.isnan(value) & ~np.isnan(dense.value)
+    assert not (wrong & ~dense_wrong & here & (flags == 0)).any()
+
+
+@pytest.mark.parametrize("lost", [0.0, np.nan])
+def test_calls_and_flags_of_a_hessian_with_a_fixed_variable(counted, lost):
+    # The row of a fixed variable is not differenced again, and its nan has the flag that says why, on both sides.
+    x, S = np.array([0.3, 1.0, 1.5]), np.array([[1, 1, 1], [1, 1, 0], [1, 0, 1]])
+    jac = counted(lambda x: S @ np.sin(x) + [0.0, lost, 0.0])
+    bounds = ([-9, 1.0, -9], [9, 1.0, 9])
+    found = hessian(None, x, jac=jac, sparsity=S, bounds=bounds, full_output=True, check_sparsity=False)
+    assert jac.nfev == found.nfev == 2 * 2 + 1
+    assert found.flag.toarray().tolist() == [[0, 8, 0], [8, 8, 0], [0, 0, 0]]
+    assert np.isnan(found.value.toarray()).tolist() == (found.flag.toarray() == 8).tolist()
+
+
+@pytest.mark.parametrize("method", ["forward", "central"])
+def test_of_two_mirrored_entries_the_good_one_is_taken(method):
+    # Next to 0 a difference by x0[0] reaches beyond the end of its domain, or far within it; that by x0[1] does not.
+    x = np.array([1.8e-8, 0.5])
+    A = np.array([[1.0, 2.0], [2.0, 3.0]])
+    with np.errstate(all="ignore"):
+        found = hessian(
+            None, x, jac=lambda x: A @ np.sqrt(x) / (2 * np.sqrt(x)), method=method, sparsity=A, full_output=True
+        )
+    exact = A[0, 1] / (4 * np.sqrt(x[0] * x[1]))
+    assert found.value[0, 1] == pytest.approx(exact, rel=1e-6)
+    assert found.value[0, 1] == found.value[1, 0]
+    assert found.flag.toarray().tolist() == [[Flag.shrunk, 0], [0, 0]]
+    assert found.error[0, 1] < 1e-6 * exact
+
+
+def test_the_error_of_a_hessian_whose_jac_is_wrong():
+    A = np.array([[2.0, 1.0], [3.0, 4.0]])
+    found = hessian(None, np.ones(2), jac=lambda x: A @ x, sparsity=np.ones((2, 2)), full_output=True)
+    assert found.value.toarray() == pytest.approx(0.5 * (A + A.T))
+    assert found.error[0, 1] == found.error[1, 0] == pytest.approx(1.0)
+    assert found.error[0, 0] < 1e-8
 
 
 @given(symmetric, points, st.data())
@@ -337,6 +527,39 @@ def test_a_missing_entry_of_a_hessian_is_an_error(structure, points, data):
         hessian(fun, x, sparsity=less)
 
 
+@given(st.integers(4, 10), st.integers(0, 1000), st.sampled_from(["forward", "central"]), st.booleans())
+def test_missing_pairs_that_cancel_are_an_error(n, seed, method, four):
+    rng = np.random.default_rng(seed)
+    i, j, k, m = rng.choice(n, 4, replace=False)
+    size, x = rng.choice([0.3, 1.0, 35.0]), rng.uniform(0.3, 0.9, n)
+
+    def fun(x):
+        return float((x[i] - four * x[m]) * size * (x[j] - x[k]) + x @ x)
+
+    with pytest.raises(ValueError, match="`sparsity` misses an entry: fun has a mixed second derivative by"):
+        hessian(fun, x, method=method, sparsity=np.eye(n))
+
+
+@pytest.mark.parametrize("method", ["forward", "central"])
+def test_coarse_rounding_is_no_missing_pair(method):
+    # The second differences are multiples of 1e-13, which |f| does not tell; they are no smaller for shorter steps.
+    S = tridiagonal(8).toarray()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        A, x = np.triu(rng.normal(size=(8, 8)) * S), rng.normal(size=8) * 1e-2
+        hessian(lambda x, A=A: float(np.sin(x) @ A @ np.cos(x)) + 1e3 - 1e3, x, method=method, sparsity=S)
+
+
+def test_no_missing_pair_where_fun_is_not_finite():
+    # x0[0] bends, which raises a doubt; in the closer look others move without it.
+    x = np.array([0.0, 0.0, 1.0, 1.0])
+
+    def fun(x):
+        return np.nan if x[0] == 0 and x[2] != 1 and x[3] != 1 else float(x @ x + 1e4 * x[0] ** 4)
+
+    assert hessian(fun, x, sparsity=np.eye(4)).toarray() == pytest.approx(2 * np.eye(4), abs=1e-2)
+
+
 def test_a_small_missing_pair_among_many_large_ones():
     n = 150
     x, S = np.linspace(-1.0, 1.5, n), tridiagonal(n)
@@ -350,7 +573,7 @@ def test_calls_of_a_hessian(counted):
     n = 20
     x, S = np.linspace(0.5, 1.5, n), tridiagonal(n)
     for options, calls in (
-        ({}, 2 * n + 1 + 2 * (n - 1) + 2),
+        ({}, 2 * n + 1 + 2 * (n - 1) + 6),
         ({"check_sparsity": False}, 2 * n + 1 + 2 * (n - 1)),
         ({"method": "forward", "check_sparsity": False}, 2 * n + 1 + n - 1),
     ):

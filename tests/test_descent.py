@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import operator
 
 import numpy as np
@@ -629,21 +630,21 @@ def test_the_bits_of_both_backends():
         lb, ub = x0 - rng.uniform(0, 1, n), x0 + rng.uniform(0, 1, n)
         for rule, line_search in (((0.1, 0.0, False), False), ((0.1, 0.7, False), False), ((0.3, 0.7, True), False),
                                   ((3.0, 0.0, False), True)):  # fmt: skip
-            for bounds in ((None, None), (lb, ub)):
-                for values in (True, False):
-                    answers = []
-                    for kernels in modules:
-                        rows = []
-                        work = tuple(np.empty(n) for _ in range(5))
-                        answer = kernels.descend(
-                            lambda x, c: float(np.sum(c * x**4)), lambda x, c: 4 * c * x**3, (curvature,), float,
-                            np.asarray, x0, x0.copy(), False, rule, np.zeros(n) if rule[1] else None, bounds,
-                            (40, 1e-3, 1e-9, 1e-12 if values else 0.0), line_search and values, values, None, work,
-                            lambda x, nit, fx, norm, rows=rows: rows.append((x.tobytes(), nit, str(fx), norm)), 0.0,
-                            None,
-                        )  # fmt: skip
-                        answers.append((answer[0], answer[1].tobytes(), str(answer[2:]), work[0].tobytes(), rows))
-                    assert answers[0] == answers[1]
+            for bounds, values, seen in itertools.product(((None, None), (lb, ub)), (True, False), (True, False)):
+                answers = []
+                for kernels in modules:
+                    rows = []
+                    work = tuple(np.empty(n) for _ in range(5))
+                    answer = kernels.descend(
+                        lambda x, c: float(np.sum(c * x**4)), lambda x, c: 4 * c * x**3, (curvature,), float,
+                        np.asarray, x0, x0.copy(), False, rule, np.zeros(n) if rule[1] else None, bounds,
+                        (40, 1e-3, 1e-9 if seen else 0.0, 1e-12 if values else 0.0), line_search and values, values,
+                        None, work, (lambda *row, rows=rows: rows.append((row[0].tobytes(), str(row[1:])))) if seen
+                        else None, 0.0, None,
+                    )  # fmt: skip
+                    answers.append((answer[0], answer[1].tobytes(), str(answer[2:]), work[0].tobytes(), rows))
+                assert answers[0] == answers[1]
+                assert bool(answers[0][-1]) == seen
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 17, 1000, 100_003])

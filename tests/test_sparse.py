@@ -80,7 +80,7 @@ def test_a_dense_array_with_two_rows_is_a_structure():
     ("sparsity", "message"),
     [
         ((TRIDIAGONAL, np.zeros(n, int)), "columns 0 and 1 are in group 0, but both have a nonzero in row 0"),
-        ((TRIDIAGONAL, np.arange(n) - 1), "groups must be 8 integers from 0 up"),
+        ((TRIDIAGONAL, np.arange(n) - 1), "groups must be 8 integers from 0 to 7"),
         ((TRIDIAGONAL, np.arange(n - 1)), "groups must be 8 integers"),
         ((TRIDIAGONAL, np.arange(n) / 2), "groups must be 8 integers"),
         (np.ones((n, n + 1)), r"`sparsity` must be a structure of the Jacobian's shape, \(8, 8\); it has \(8, 9\)"),

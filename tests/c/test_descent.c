@@ -67,7 +67,7 @@ static void start(probe *self, int values)
     d->g = self->g;
     d->before = self->before;
     d->seen = self->seen;
-    d->best = values ? self->best : NULL;
+    d->best = self->best;
     d->best_g = values ? self->best_g : NULL;
     self->call = self->written_at = self->end_at = NEVER;
     for (ptrdiff_t i = 0; i < N; i++) {
