@@ -94,7 +94,7 @@ def gradient(
         for k of them. One point is a column, too. That no column depends on others is checked for the first.
     max_bytes : int
         With vectorized: the most that columns and values of one call take, if one column does not take more. Blocks are
-        of 1 MiB, to stay in the cache, but of 64 columns at least.
+        of 1 MiB, to stay in the cache; where that is less than 64 columns, of up to 4 MiB.
     points : bool
         x0 is (n, k): k points, its columns, for each of which the gradient is wanted. For a fun that is vectorized or
         native, and methods forward, backward and central. Steps and bounds may be of x0's shape.

@@ -43,15 +43,18 @@ class Moves:
             flat[self.j[p]] = self.to_j[p]
         return x
 
-    def columns(self, x0: Float) -> Float:
-        """All points, a new array of x0's shape and one axis more."""
-        block = np.empty((x0.size, self.i.size))
+    def columns(self, x0: Float, long: bool = False) -> Float:
+        """All points, a new array of x0's shape and one axis more; long columns are contiguous, else rows are."""
+        k = self.i.size
+        block = np.empty((k, x0.size)).T if long else np.empty((x0.size, k))
         block[:] = x0.reshape(-1, 1)
-        every = np.arange(self.i.size)
+        every = np.arange(k)
         block[self.i, every] = self.to
         if self.j is not None:
             block[self.j, every] = self.to_j
-        return block.reshape(*x0.shape, self.i.size)
+        return (
+            block.T.reshape(k, *x0.shape).transpose(*range(1, x0.ndim + 1), 0) if long else block.reshape(*x0.shape, k)
+        )
 
     def describe(self, p: int, shape: tuple[int, ...]) -> str:
         """Which components are moved at point p."""

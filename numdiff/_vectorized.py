@@ -19,7 +19,9 @@ from ._stops import count
 Float = NDArray[np.float64]
 
 _IN_CACHE: Final = 1 << 20  # bytes of a block: what fun makes of it should stay in the cache
-_LEAST: Final = 64  # columns of a block, if max_bytes allows: they share the cost of a call
+_MANY: Final = 64  # columns: if these do not fit, blocks may be larger, as columns share the cost of a call,
+_LARGE: Final = 1 << 22  # up to so many bytes,
+_LEAST: Final = 4  # or so many columns
 _PAGES: Final = 1 << 14  # numbers: the system gives larger arrays back to itself
 _ROUNDING: Final = 64 * EPS  # how far a value changes with the number of columns, with no second look
 _BY_NUMBER: Final = 0.05  # the same of the largest value, after one; BLAS rounds otherwise, a mean is half or less
@@ -63,8 +65,8 @@ class Columns:
 
     def width(self, numbers: int) -> int:
         """How many columns of so many numbers, with fun's values of them, make a block."""
-        most = max(_LEAST, _IN_CACHE // (8 * numbers))
-        return max(1, min(self.max_bytes // (8 * numbers), most))
+        each = 8 * numbers
+        return max(1, min(self.max_bytes // each, max(_IN_CACHE // each, min(_MANY, _LARGE // each), _LEAST)))
 
     def values(
         self, args: tuple[Any, ...], x0: Float, moves: Moves, m: int, first: Float | None, done: Callable[[int], Any]
@@ -77,7 +79,7 @@ class Columns:
         for begin in range(0, len(moves), width):
             part = moves if width >= len(moves) else moves.at(slice(begin, begin + width))
             place = 0 if begin or first is None else witness(len(part))
-            block = part.columns(x0)
+            block = part.columns(x0, width * x0.nbytes > _IN_CACHE)
             _swap(block.T, place)
             found[begin : begin + width] = self.block(args, block, m)
             _swap(found, place)

@@ -37,7 +37,7 @@ class Columns:
 
     def __call__(self, x, *args):
         assert x.dtype == np.float64
-        assert x.flags.c_contiguous
+        assert x.flags.c_contiguous or x.size // x.shape[-1] > 2048
         assert x.flags.writeable
         self.shapes.append(x.shape)
         value = self.fun(x, *args)
@@ -160,6 +160,18 @@ def test_blocks_keep_to_max_bytes():
     wide = Columns(lambda x: x[0] * np.ones((200_000, 1)))
     numdiff.jacobian(wide, np.ones(100), vectorized=True, indices=range(20), max_bytes=200_100 * 8 * 3)
     assert max(shape[-1] for shape in wide.shapes) == 3
+
+
+def test_long_columns_are_contiguous():
+    def fun(x):
+        assert x[..., 0].flags.c_contiguous or x.shape[-1] == 1
+        return (x * x).reshape(-1, x.shape[-1]).sum(axis=0)
+
+    for shape in ((3000,), (30, 100)):
+        fun_of, x0 = Columns(fun), np.linspace(-1.0, 1.0, 3000).reshape(shape)
+        found = numdiff.gradient(fun_of, x0, vectorized=True, indices=range(5, 85))
+        np.testing.assert_allclose(found, 2 * x0.reshape(-1)[5:85], atol=2e-7)
+        assert fun_of.shapes == [(*shape, 1), *[(*shape, 64)] * 2, (*shape, 32)]
 
 
 def test_values_are_split_as_well(monkeypatch):
@@ -411,6 +423,9 @@ def test_too_few_values(backend):
 def test_width_of_blocks():
     columns = _vectorized.Columns(smooth, 1 << 26)
     assert columns.width(1024) == 128  # 1 MiB
-    assert columns.width(100_000) == 64
-    assert columns.width(1 << 20) == 8  # 64 MiB
+    assert columns.width(2048) == 64
+    assert columns.width(4096) == 64  # 2 MiB
+    assert columns.width(100_000) == 5  # 4 MiB
+    assert columns.width(1 << 20) == 4  # 32 MiB
+    assert columns.width(1 << 22) == 2  # 64 MiB
     assert columns.width(1 << 30) == 1
