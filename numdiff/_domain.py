@@ -22,7 +22,7 @@ from ._steps import EPS, taken
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_NEAR = 0.03  # of the distance to an end: a step that keeps clear of it
+NEAR_END = 0.03  # of the distance to an end: a step that keeps clear of it
 _ROUNDS = 12  # from eps^(1/3) |x| in tenths to the spacing of floats at x
 _ROUNDS_ONE_SIDED = 4
 _FELT = 1e4  # rounding errors of f: a change so large gives a quotient right to 1e-4
@@ -40,13 +40,13 @@ def near_an_end(plan: Plan) -> Mask | None:
     if plan.longest_at_0 is None or (plan.kind == "central" and plan.one_sided is None):
         return None
     if plan.lb is None:  # the few that can be near an end, as n may be large
-        chosen = np.flatnonzero(np.abs(plan.x) < plan.longest_at_0 / _NEAR)
+        chosen = np.flatnonzero(np.abs(plan.x) < plan.longest_at_0 / NEAR_END)
         if not chosen.size:
             return None
     else:
         chosen = np.arange(plan.x.size)
     part = plan.take(chosen)
-    near = part.free & (part.distance() < np.abs(part.h) / _NEAR)
+    near = part.free & (part.distance() < np.abs(part.h) / NEAR_END)
     if part.one_sided is not None:
         near &= part.one_sided
     if not near.any():
@@ -83,7 +83,7 @@ def suspect(run: Run, plan: Plan, rows: Float, options: StepOptions) -> Mask | N
 def _smaller(plan: Plan) -> Float:
     """The first smaller steps, > 0."""
     distance = plan.distance()
-    return np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, _NEAR * distance, np.inf))
+    return np.minimum(0.1 * np.abs(plan.h), np.where(distance > 0, NEAR_END * distance, np.inf))
 
 
 def mended_scale(plan: Plan, steps: Float, scale: Float) -> Float:

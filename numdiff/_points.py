@@ -13,14 +13,15 @@ from . import _difference
 from ._bounds import as_bounds
 from ._derivative import METHODS, derivative_of_points
 from ._difference import CENTRAL_STEP
-from ._differentiate import method_of, order_of
+from ._differentiate import differentiate, method_of, order_of
+from ._domain import NEAR_END
 from ._elementwise import keep_freed_memory
 from ._function import as_point, bind, describe, one_number
 from ._native import Native
 from ._plan import StepOptions
 from ._result import DerivativeResult
 from ._stencils import CENTRAL
-from ._steps import EPS, eps_of
+from ._steps import EPS, default_step, eps_of
 from ._vectorized import Columns, columns_of, witness
 
 Float = NDArray[np.float64]
@@ -101,7 +102,35 @@ def gradients(
                 value[here], error[here], step[here], flag[here] = found.value, found.error, found.step, found.flag
             else:
                 value[here] = found
-    return _result(value, error, step, flag, columns.nfev, kind, full_output)
+    nfev = columns.nfev
+    if options.default and (kind != "central" or limits is not None):
+        # One side alone is not far from the end of a domain where it looks so: that is for single points.
+        for k in np.flatnonzero(_near_ends(points, order, options.x_scale, of_bounds)):
+            column = np.s_[:, k]
+            single = differentiate(
+                fun, points[column], True, kind, order, with_error=full_output, args=args,
+                x_scale=None if of_steps[2] is None else np.broadcast_to(of_steps[2], points.shape)[column],
+                bounds=None if of_bounds is None else (of_bounds[0][column], of_bounds[1][column]),
+                vectorized=not native, max_bytes=max_bytes,
+            )  # fmt: skip
+            found = single.gradient(None, full_output)
+            if full_output:
+                value[column], error[column], step[column] = found.value, found.error, found.step
+                flag[column] = found.flag
+            else:
+                value[column] = found
+            nfev += single.run.nfev
+    return _result(value, error, step, flag, nfev, kind, full_output)
+
+
+def _near_ends(points: Float, order: int, x_scale: Any, bounds: Any) -> NDArray[np.bool_]:
+    """The points with a component that is near 0 or a bound, beside the step of a difference to one side."""
+    scale = 1.0 if x_scale is None else x_scale.reshape(points.shape) if x_scale.shape else x_scale
+    reach = default_step(EPS, order) * np.maximum(np.abs(points), scale) / NEAR_END
+    near = np.abs(points) < reach
+    if bounds is not None:
+        near |= (points - bounds[0] < reach) | (bounds[1] - points < reach)
+    return np.asarray(near.any(axis=0))
 
 
 def _plain(fun: Native, points: Float) -> Float | None:

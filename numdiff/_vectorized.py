@@ -13,7 +13,7 @@ from ._elementwise import keep_freed_memory
 from ._function import as_array, changed_shape, describe
 from ._moves import Moves
 from ._native import Native
-from ._steps import EPS
+from ._steps import EPS, eps_of
 from ._stops import count
 
 Float = NDArray[np.float64]
@@ -24,7 +24,8 @@ _LARGE: Final = 1 << 22  # up to so many bytes,
 _LEAST: Final = 4  # or so many columns
 _PAGES: Final = 1 << 14  # numbers: the system gives larger arrays back to itself
 _ROUNDING: Final = 64 * EPS  # how far a value changes with the number of columns, with no second look
-_BY_NUMBER: Final = 0.05  # the same of the largest value, after one; BLAS rounds otherwise, a mean is half or less
+_BY_NUMBER: Final = 1e-6  # the same of the largest value, after one: BLAS rounds by the number of columns,
+_COARSELY: Final = 0.05  # and in float32 that may be much of what cancels
 
 
 def columns_of(fun: Any, max_bytes: Any) -> Columns:
@@ -41,6 +42,7 @@ class Columns:
     def __init__(self, fun: Callable[..., Any], max_bytes: int) -> None:
         self.fun, self.max_bytes = fun, max_bytes
         self.nfev = 0  # columns that fun was called with
+        self.eps = EPS  # that of its last values
         self.checked = False  # whether its columns are known to be apart
 
     def __call__(self, x: NDArray[Any], *args: Any) -> Any:
@@ -96,6 +98,7 @@ class Columns:
         array = self.as_columns(value, k)
         if array.dtype.kind == "c":
             raise TypeError(f"`fun` must return real numbers; it returned {describe(array)}")
+        self.eps = eps_of(array.dtype)
         if array.dtype.itemsize > 8:
             with np.errstate(over="ignore"):  # longdouble
                 array = array.astype(np.float64)
@@ -125,7 +128,8 @@ class Columns:
             return
         with np.errstate(all="ignore"):
             size = np.max(np.abs(block), axis=0, initial=0.0, where=np.isfinite(block))
-            by_number = np.abs(alone - once) > _BY_NUMBER * np.maximum(size, np.abs(alone))
+            allowed = _BY_NUMBER if self.eps <= EPS else _COARSELY
+            by_number = np.abs(alone - once) > allowed * np.maximum(size, np.abs(alone))
         if by_number.any() or not np.array_equal(once, beside, equal_nan=True):
             r = int(np.flatnonzero(by_number)[0]) if by_number.any() else apart.index(True)
             raise ValueError(

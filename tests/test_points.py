@@ -161,6 +161,32 @@ def test_near_a_pole_as_for_single_points():
         np.testing.assert_allclose(getattr(found, "value", found)[0], single, rtol=1e-14)
 
 
+@pytest.mark.parametrize("method", ["forward", "backward", "central"])
+@pytest.mark.parametrize("name", ["log", "sqrt", "entropy", "reciprocal"])
+def test_beside_the_end_of_a_domain_as_for_single_points(method, name):
+    def fun_of(x):
+        with np.errstate(all="ignore"):
+            first = {
+                "log": np.log(x[0]),
+                "sqrt": np.sqrt(x[0]),
+                "entropy": x[0] * np.log(x[0]),
+                "reciprocal": 1 / x[0],
+            }[name]
+            return first + x[1]
+
+    points = np.array([[1e-9, 1e-10, 1e-8, 1e-7, 1e-6, 0.5, 1.0 + 1e-9], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
+    native = Callback(lambda x: float(fun_of(x))).pointer
+    for bounds in (None, (np.array([[0.0], [0.0]]) + 0 * points, 9.0), (np.minimum(points, 1.0) * [[1.0], [0.0]], 9.0)):
+        for given, more in ((fun_of, {"vectorized": True}), (native, {})):
+            found = numdiff.gradient(given, points, points=True, method=method, bounds=bounds, full_output=True, **more)
+            for k, x in enumerate(points.T):
+                own = None if bounds is None else (bounds[0][:, k], 9.0)
+                single = numdiff.gradient(fun_of, x, method=method, bounds=own, full_output=True)
+                # central ones that are not finite take smaller steps by a rule of their own
+                np.testing.assert_allclose(found.value[:, k], single.value, rtol=1e-6 if method != "central" else 1e-3)
+                np.testing.assert_array_equal(found.flag[0, k] & 6, single.flag[0] & 6)
+
+
 def test_wrong_arguments():
     for options, text in (
         ({}, "`points` needs `vectorized=True`"),

@@ -234,6 +234,7 @@ def test_columns_that_depend_on_others_are_seen(fun, method):
         lambda x: np.roll(smooth(x), 1),
         lambda x: smooth(x)[::-1],
         lambda x: smooth(x) / x.shape[-1],
+        lambda x: 20.0 + smooth(x) / x.size,
         lambda x: np.cumsum(smooth(x)),
     ],
 )
