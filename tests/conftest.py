@@ -9,10 +9,15 @@ import importlib
 import os
 import signal
 
+import hypothesis
 import pytest
 
 import numdiff._difference
 import numdiff._elementwise
+
+# How long an example takes says nothing on a busy machine, or under a sanitizer.
+hypothesis.settings.register_profile("numdiff", deadline=None)
+hypothesis.settings.load_profile("numdiff")
 
 CHOSEN = os.environ.get("NUMDIFF_BACKEND") or "auto"
 BACKENDS = ["c", "python"] if CHOSEN == "auto" else [CHOSEN]
