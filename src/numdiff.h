@@ -74,8 +74,8 @@ typedef int (*nd_numbers)(int n, double *x, int m, double *fx, void *data);
 
 /* A function of one of these signatures, to be the context of nd_call_native; the other two are NULL.
  *
- * `numbers` returns 0, or another status to stop; values that it does not fill are nan. `watch` is called after a call that did not return 0, with its status
- * and the point; and before a call about every 0.05 s with the status 0, when it returns 0 to go on: it may look for
+ * `numbers` returns 0, or another status to stop; values that it does not fill are nan. `watch` is called after a call
+ * that did not return 0, with its status and the point; and before a call about every 0.05 s with the status 0, when it returns 0 to go on: it may look for
  * what should stop a long loop. */
 typedef struct nd_native {
     nd_number number;
@@ -105,8 +105,9 @@ int nd_call_natives(ptrdiff_t n, const double *x, double *fx, double **g, void *
  *
  *     f' = sum_j weights[j] f(x + offsets[j] h) / (scale ((x + offsets[size-1] h) - (x + offsets[0] h)))
  *
- * Offsets ascend; 0, which can only be the first, stands for f0 and is not evaluated again. The divisor is the step taken, not the one asked
- * for. scale is the denominator of the weights over the width of the stencil: 1 for the two- and three-point rules. */
+ * Offsets ascend; 0, which can only be the first, stands for f0 and is not evaluated again. The divisor is the step
+ * taken, not the one asked for. scale is the denominator of the weights over the width of the stencil: 1 for the two- and
+ * three-point rules. */
 typedef struct nd_stencil {
     ptrdiff_t size;
     const double *offsets; /* size */
