@@ -91,7 +91,7 @@ def gradient(
         once. An exception of fun in a worker comes back as itself, with notes of the component and the traceback.
     vectorized : bool
         fun takes many points at once: an array of x0's shape with one axis more, its columns, and returns (k,) numbers
-        for k of them. One point is a column, too. That no column depends on others is checked for the first.
+        for k of them. One point is a column, too. That no column depends on others is checked for one of each block.
     max_bytes : int
         With vectorized: the most that columns and values of one call take, if one column does not take more. Blocks are
         of 1 MiB, to stay in the cache; where that is less than 64 columns, of up to 4 MiB.

@@ -38,20 +38,12 @@ class Engine:
         known = None if first is None else np.reshape(first, -1)
         done = int if self.bar is None else self.bar.done
         columns = self.fun if isinstance(self.fun, Columns) else None
-        before = 0 if columns is None else columns.nfev
-        if columns is not None and not columns.checked:
-            columns.checked = True
-            if known is None:
-                known = np.reshape(run.values(columns(moves.point(run.x0, 0), *run.args)), -1)
-                done(1)
         if columns is not None and self.pool is None:
-            return columns.values(run.args, run.x0, moves, run.m, known, done), columns.nfev - before
+            return columns.values(run.args, run.x0, moves, run.m, known, done)
         assert self.pool is not None
-        here = 0 if columns is None else columns.nfev - before
         task = Task(self.fun, run.args, run.values, run.m, run.x0)
         if columns is not None or known is None:
-            values, nfev = self.pool.values(task, moves, known, done)
-            return values, nfev + here
+            return self.pool.values(task, moves, known, done)
         rest, nfev = self.pool.values(task, moves.at(slice(1, None)), None, done)
         return np.concatenate([known[None], rest]), nfev
 

@@ -55,9 +55,7 @@ class Task:
         begin, end = 0, len(moves)
         try:
             if isinstance(self.fun, Columns):
-                before = self.fun.nfev
-                found = self.fun.values(self.args, self.x0, moves, self.m, first, int)
-                return Outcome(number, found, self.fun.nfev - before)
+                return Outcome(number, *self.fun.values(self.args, self.x0, moves, self.m, first, int))
             found = np.empty((end, self.m))
             for p in range(end):
                 begin, end = p, p + 1

@@ -43,7 +43,7 @@ class Columns:
         self.fun, self.max_bytes = fun, max_bytes
         self.nfev = 0  # columns that fun was called with
         self.eps = EPS  # that of its last values
-        self.checked = False  # whether its columns are known to be apart
+        self.checked = False  # whether its columns are known to be apart: for many points
 
     def __call__(self, x: NDArray[Any], *args: Any) -> Any:
         """At one point, in its dtype: a number, or m of them."""
@@ -72,23 +72,31 @@ class Columns:
 
     def values(
         self, args: tuple[Any, ...], x0: Float, moves: Moves, m: int, first: Float | None, done: Callable[[int], Any]
-    ) -> Float:
-        """At the moves, (k, m); first: what fun is at the first, if it is known. done(k) is told of k more."""
-        found = np.empty((len(moves), m))
+    ) -> tuple[Float, int]:
+        """At the moves, (k, m), and of how many columns; first: what fun is at the first, if it is known.
+
+        done(k) is told of k columns more. The first column of each block is also seen alone.
+        """
+        found, nfev = np.empty((len(moves), m)), 0
         width = self.width(x0.size + m)
         if width * x0.size > _PAGES:
             keep_freed_memory()
         for begin in range(0, len(moves), width):
             part = moves if width >= len(moves) else moves.at(slice(begin, begin + width))
-            place = 0 if begin or first is None else witness(len(part))
+            k, alone, place = len(part), first if begin == 0 else None, witness(len(part))
             block = part.columns(x0, width * x0.nbytes > _IN_CACHE)
             _swap(block.T, place)
-            found[begin : begin + width] = self.block(args, block, m)
-            _swap(found, place)
-            if not begin and first is not None:
-                self.check(args, partial(part.at(slice(0, 1)).columns, x0), place, first, found[: len(part)], 0)
-            done(len(part))
-        return found
+            found[begin : begin + k] = self.block(args, block, m)
+            _swap(found[begin : begin + k], place)
+            if alone is None and k > 1:
+                alone = self.block(args, part.at(slice(0, 1)).columns(x0), m)[0].astype(np.float64)
+                k += 1
+            if alone is not None:
+                column = partial(part.at(slice(0, 1)).columns, x0)
+                k += self.check(args, column, place, alone, found[begin : begin + len(part)], 0)
+            nfev += k
+            done(k)
+        return found, nfev
 
     def block(self, args: tuple[Any, ...], block: Float, m: int) -> NDArray[Any]:
         """The values of one block, (k, m)."""
@@ -109,8 +117,8 @@ class Columns:
 
     def check(
         self, args: tuple[Any, ...], column: Callable[[], Float], place: int, alone: Float, block: Float, row: int
-    ) -> None:
-        """Raise where fun lets other columns into one, or their number.
+    ) -> int:
+        """Raise where fun lets other columns into one, or their number; returns for how many columns it was called.
 
         At place of a block with the values (k, m), of which those of the row are meant, fun is not the same as alone.
         Its rounding may depend on how many columns there are, but not on what is in them.
@@ -119,13 +127,13 @@ class Columns:
         pairs = zip(alone.tolist(), beside.tolist(), strict=True)
         apart = [abs(a - b) > _ROUNDING * max(abs(a), abs(b)) for a, b in pairs]
         if True not in apart:
-            return
+            return 0
         k = len(block)
         once, twice = (
             self.block(args, np.repeat(column(), k, axis=-1), alone.size)[place].astype(np.float64) for _ in range(2)
         )
         if not np.array_equal(once, twice, equal_nan=True):  # it is noise
-            return
+            return 2 * k
         with np.errstate(all="ignore"):
             size = np.max(np.abs(block), axis=0, initial=0.0, where=np.isfinite(block))
             allowed = _BY_NUMBER if self.eps <= EPS else _COARSELY
@@ -136,6 +144,7 @@ class Columns:
                 "`fun` must treat each column of x by itself (vectorized=True): at one point it is "
                 f"{float(alone[r])} alone, and {float(beside[r])} among {k} columns"
             )
+        return 2 * k
 
 
 def witness(k: int) -> int:
