@@ -17,7 +17,9 @@ from sent_functions import CALLS, ERRORS, SHORT, X, assert_same, noted, rosen
 
 import numdiff
 
-pytestmark = pytest.mark.usefixtures("limited")
+# Workers call fun alone, and the kernels are in the parent: on one backend here, on the other where that is asked for.
+BACKEND = {"python": "python"}.get(os.environ.get("NUMDIFF_BACKEND", ""), "c")
+pytestmark = [pytest.mark.usefixtures("limited"), pytest.mark.parametrize("backend", [BACKEND], indirect=True)]
 
 # Dask
 
