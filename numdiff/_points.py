@@ -80,7 +80,6 @@ def gradients(
     if not points.size:
         return _result(points, points, points, points.astype(np.intp), 0, kind, full_output)
     columns = Columns(_Each(fun), max_bytes) if native else columns_of(fun, max_bytes)
-    columns.checked = native
     of_steps = [_by_point(steps, points.shape) for steps in vars(options).values()]
     of_bounds = None if limits is None else [limit.reshape(points.shape) for limit in limits]
     width = columns.width(len(points) + _BESIDE)
@@ -88,7 +87,7 @@ def gradients(
     flag = np.empty(points.shape, np.intp)
     for begin in range(0, points.shape[1], width):
         part = np.s_[:, begin : begin + width]
-        block = _Block(columns, args, points[part].copy())
+        block = _Block(columns, args, points[part].copy(), native)
         for i in range(len(points)):
             here = i, part[1]
             if plain and block.central(i, value[here]):
@@ -155,8 +154,9 @@ def _by_point(steps: Float | None, shape: tuple[int, ...]) -> Float | None:
 class _Block:
     """Some of the points, and fun there with one row of them moved: a function of one variable for each point."""
 
-    def __init__(self, columns: Columns, args: tuple[Any, ...], points: Float) -> None:
+    def __init__(self, columns: Columns, args: tuple[Any, ...], points: Float, apart: bool) -> None:
         self.columns, self.args, self.points = columns, args, points
+        self.apart = apart  # whether its columns are known not to depend on one another
         self.f0: Float | None = None
 
     def along(self, i: int, t: Float) -> NDArray[Any]:
@@ -188,11 +188,11 @@ class _Block:
         block[i] = t
         k = t.size
         # Where fun lets other columns into one, that may not show at one of them: the largest has the maximum of all.
-        places = () if self.columns.checked else {0, witness(k)}
+        places = () if self.apart else {0, witness(k)}
         columns = {place: block[:, place : place + 1].copy() for place in places}
         alone = {place: one_number(self.columns(column[:, 0].copy(), *self.args)) for place, column in columns.items()}
         values = self.columns.block(self.args, block, 1)[:, 0].copy()  # fun may return the same array the next time
-        self.columns.checked = True
+        self.apart = True
         for place, value in alone.items():
             beside = values[:, None].astype(np.float64)
             self.columns.check(self.args, columns[place].copy, place, np.array([value]), beside, place)

@@ -43,7 +43,6 @@ class Columns:
         self.fun, self.max_bytes = fun, max_bytes
         self.nfev = 0  # columns that fun was called with
         self.eps = EPS  # that of its last values
-        self.checked = False  # whether its columns are known to be apart: for many points
 
     def __call__(self, x: NDArray[Any], *args: Any) -> Any:
         """At one point, in its dtype: a number, or m of them."""

@@ -104,8 +104,21 @@ def test_blocks():
     points = RNG.uniform(-1.0, 1.0, (3, 1000))
     found = numdiff.gradient(counting, points, vectorized=True, points=True, max_bytes=8 * 11 * 100)
     assert max(shape[1] for shape in shapes) == 100
-    assert sum(shape[1] for shape in shapes) == 6002
+    assert sum(shape[1] for shape in shapes) == 6000 + 2 * 10  # of each block, two columns alone
     np.testing.assert_array_equal(found, numdiff.gradient(fun, points, vectorized=True, points=True))
+
+
+def test_every_block_is_watched():
+    points = RNG.uniform(-1.0, 1.0, (3, 200))
+    points[0, 170] = 9.0  # which only its own block sees
+    with pytest.raises(ValueError, match="must treat each column of x by itself"):
+        numdiff.gradient(
+            lambda x: fun(x) * (1.0 + 0.1 * (x.max() > 5.0)),
+            points,
+            vectorized=True,
+            points=True,
+            max_bytes=8 * 11 * 50,
+        )
 
 
 def test_single_precision():

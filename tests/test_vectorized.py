@@ -128,7 +128,7 @@ def test_every_column_is_counted():
                 counted, points, vectorized=True, points=True, method=method, full_output=True, max_bytes=8 * 13 * 20
             )
             assert found.nfev == counted.nfev
-    assert counted.nfev == 2 + 40 + 40 * 5  # two columns alone, and fun at the points but once
+    assert counted.nfev == 2 * 2 + 40 + 40 * 5  # two columns of each block alone, and fun at the points but once
 
 
 def test_closed_form_and_calls():
@@ -207,6 +207,24 @@ def test_domain_and_precision():
     single = numdiff.gradient(lambda x: smooth(x.astype(np.float32)), X, vectorized=True, full_output=True)
     assert (single.flag & numdiff.Flag.low_precision).all()
     np.testing.assert_allclose(single.value, numdiff.gradient(smooth, X), rtol=3e-3, atol=3e-3)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"method": "forward"}, {"method": "richardson"}, {"bounds": ([0, 1, -2], 9.0)}]
+)
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda x: np.abs(x[0]) + x[1] * x[2],
+        lambda x: np.where(x[0] >= 0, np.sqrt(np.abs(x[0])), np.nan) + x[1],
+        lambda x: np.where(x[0] > 0, np.inf, 1.0) + x[1],
+    ],
+)
+def test_kinks_nan_and_inf_as_one_point_at_a_time(fun, options):
+    x0 = np.array([0.0, 1.0, -2.0])
+    expected = numdiff.gradient(fun, x0, full_output=True, **options)
+    same(numdiff.gradient(fun, x0, full_output=True, vectorized=True, **options), expected)
+    same(numdiff.gradient(fun, x0, full_output=True, workers=map, **options), expected)
 
 
 def test_complex_steps():
